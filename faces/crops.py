@@ -24,7 +24,7 @@ class Crops:
     template: str
     """Name of the alignment template."""
     mask: Tensor | None = None
-    """[N, 1, S, S] float32, 0..1: where the crop counts when it is pasted; none means everywhere."""
+    """[N, 1, S, S] float32, 0..1: where the crop counts in a paste; none means everywhere."""
 
     def __post_init__(self) -> None:
         """Refuse fields that do not fit together."""

@@ -34,7 +34,7 @@ class Faces:
     frames: int
     """Number of frames in the batch, those without a face included."""
     landmarks: Tensor | None = None
-    """[N, L, 2] or [N, L, 3] float32, or none; a third column is depth in pixels, nearer is less."""
+    """[N, L, 2] or [N, L, 3] float32, or none; the third column is depth in px, nearer is less."""
 
     def __post_init__(self) -> None:
         """Refuse fields that do not fit together."""
@@ -47,7 +47,7 @@ class Faces:
         if self.landmarks is not None:
             columns = 3 if self.landmarks.ndim == 3 and self.landmarks.shape[2] == 3 else 2
             check_shape("Faces", "landmarks", self.landmarks, (count, "L", columns))
-        if count and not (0 <= int(self.frame.min()) and int(self.frame.max()) < self.frames):
+        if count and not (int(self.frame.min()) >= 0 and int(self.frame.max()) < self.frames):
             raise ValueError(
                 f"Faces.frame must lie in 0..{self.frames - 1}, "
                 f"got {int(self.frame.min())}..{int(self.frame.max())}."

@@ -1,0 +1,1 @@
+"""Run workflows without ComfyUI: the `faceloom` command."""

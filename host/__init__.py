@@ -1,0 +1,1 @@
+"""The only door to ComfyUI, with a stand-alone side for running without it."""

@@ -1,0 +1,1 @@
+"""Tensor maths without weights: pure functions over batches, on any device, torch only."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from .validation import Index, batch_index, check_shape
+from .validation import Index, Shape, batch_index, check_floating, check_integer, check_shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Faces:
     """All faces of a batch of frames, in one flat list; none at all is legal.
 
@@ -37,28 +37,53 @@ class Faces:
     """[N, L, 2] or [N, L, 3] float32, or none; the third column is depth in px, nearer is less."""
 
     def __post_init__(self) -> None:
-        """Refuse fields that do not fit together."""
+        """Refuse fields that do not fit together.
+
+        Raises:
+            TypeError: a field is not a tensor, or holds the wrong kind of numbers.
+            ValueError: a field has the wrong shape, device or range; the text names the field.
+        """
+        check_shape("Faces", "frame", self.frame, ("N",))
+        for field, shape in self._wanted_shapes().items():
+            check_shape("Faces", field, getattr(self, field), shape)
+        for field, value in self._tensors().items():
+            check = check_integer if field in ("frame", "track") else check_floating
+            check("Faces", field, value)
+            if value.device != self.device:
+                raise ValueError(
+                    f"Faces.{field} must be on {self.device} like Faces.frame, got {value.device}."
+                )
+        self._check_batch()
+
+    def _wanted_shapes(self) -> dict[str, Shape]:
         count = len(self)
-        check_shape("Faces", "frame", self.frame, (count,))
-        check_shape("Faces", "box", self.box, (count, 4))
-        check_shape("Faces", "score", self.score, (count,))
-        check_shape("Faces", "keypoints", self.keypoints, (count, 5, 2))
-        check_shape("Faces", "track", self.track, (count,))
-        if self.landmarks is not None:
-            columns = 3 if self.landmarks.ndim == 3 and self.landmarks.shape[2] == 3 else 2
-            check_shape("Faces", "landmarks", self.landmarks, (count, "L", columns))
-        if count and not (int(self.frame.min()) >= 0 and int(self.frame.max()) < self.frames):
-            raise ValueError(
-                f"Faces.frame must lie in 0..{self.frames - 1}, "
-                f"got {int(self.frame.min())}..{int(self.frame.max())}."
-            )
+        shapes: dict[str, Shape] = {
+            "box": (count, 4),
+            "score": (count,),
+            "keypoints": (count, 5, 2),
+            "track": (count,),
+        }
+        return shapes if self.landmarks is None else shapes | {"landmarks": (count, "L", (2, 3))}
+
+    def _check_batch(self) -> None:
+        size = self.image_size
+        if not (isinstance(size, tuple) and len(size) == 2 and min(size) > 0):
+            raise ValueError(f"Faces.image_size must be a tuple (H, W) of pixels, got {size!r}.")
+        if self.frames < 0:
+            raise ValueError(f"Faces.frames must be 0 or more, got {self.frames}.")
+        # a meta tensor holds no numbers to check
+        if not len(self) or self.frame.is_meta:
+            return
+        low, high = int(self.frame.min()), int(self.frame.max())
+        if low < 0 or high >= self.frames:
+            raise ValueError(f"Faces.frame must lie in 0..{self.frames - 1}, got {low}..{high}.")
 
     def __len__(self) -> int:
         return self.frame.shape[0]
 
     def __getitem__(self, index: Index) -> Faces:
         """Keep the faces that an integer, slice, list of integers, mask or index tensor names."""
-        rows = batch_index(index, self.device)
+        rows = batch_index(index, len(self), self.device)
         kept = {name: tensor[rows] for name, tensor in self._tensors().items()}
         return replace(self, **kept)  # type: ignore[arg-type]
 
@@ -113,9 +138,25 @@ class Faces:
                     f"Faces.cat joins faces of the same frames: {first.frames} of "
                     f"{first.image_size} and {part.frames} of {part.image_size} differ."
                 )
-        counts = {0 if part.landmarks is None else part.landmarks.shape[1] for part in filled}
-        if len(counts) > 1:
-            raise ValueError(f"Faces.cat needs equal landmark counts, got {sorted(counts)}.")
+        shapes = {None if part.landmarks is None else part.landmarks.shape[1:] for part in filled}
+        if len(shapes) > 1:
+            found = " and ".join(sorted("none" if s is None else str([*s]) for s in shapes))
+            raise ValueError(f"Faces.cat needs the same kind of landmarks in all, got {found}.")
         names = filled[0]._tensors()
         joined = {name: torch.cat([getattr(part, name) for part in filled]) for name in names}
         return replace(filled[0], **joined)  # type: ignore[arg-type]
+
+    @classmethod
+    def cat_frames(cls, batches: Iterable[Faces]) -> Faces:
+        """Join faces of successive batches of frames: the frames of each follow the last one's.
+
+        Raises:
+            ValueError: as `cat`.
+        """
+        batches = list(batches)
+        frames = sum(batch.frames for batch in batches)
+        shifted, start = [], 0
+        for batch in batches:
+            shifted.append(replace(batch, frame=batch.frame + start, frames=frames))
+            start += batch.frames
+        return cls.cat(shifted)

@@ -1,0 +1,42 @@
+"""FaceMesh: recognising its weights and building its model."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from ..architecture import Architecture
+from ..weights import StateDict, fill, matches
+from .adapter import FaceMesh
+from .network import BLOCKS, FaceMeshNetwork
+
+# The stem is items 0 and 1 of the backbone; each stage's last block tells its width.
+_LAST_BLOCKS = [1 + count for count in accumulate(BLOCKS)]
+_WIDTHS = [f"backbone.{index}.convs.1.weight" for index in _LAST_BLOCKS]
+_PATTERN = {
+    "backbone.0.weight": (None, 3, 3, 3),
+    **dict.fromkeys(_WIDTHS, (None, None, 1, 1)),
+    "coord_head.6.weight": (None, None, 3, 3),
+    "conf_head.4.weight": (1, None, 3, 3),
+}
+
+
+def detect(state: StateDict) -> bool:
+    """Tell whether weights are FaceMesh's, of any width and number of points."""
+    return matches(state, _PATTERN)
+
+
+def load(state: StateDict) -> FaceMesh:
+    """Build FaceMesh with the sizes that the weights have."""
+    widths = [state[key].shape[0] for key in _WIDTHS]
+    outputs, hidden = state["coord_head.6.weight"].shape[:2]
+    points = outputs // 3
+    return FaceMesh(fill(lambda: FaceMeshNetwork(widths, hidden, points), state), points)
+
+
+ARCHITECTURE = Architecture(
+    name=FaceMesh.name,
+    role=FaceMesh.role,
+    usual_files=("facemesh468.safetensors", "facemesh.pth"),
+    detect=detect,
+    load=load,
+)

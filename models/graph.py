@@ -1,0 +1,83 @@
+"""ONNX graphs: reading a file's signature, and turning the graph into torch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from torch import nn
+
+from .weights import CheckpointError, frozen
+
+GraphShape: TypeAlias = tuple[int | None, ...]
+"""Sizes of a tensor; None where the graph takes any."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX graph's signature, by which architectures recognise it."""
+
+    inputs: dict[str, GraphShape]
+    """Shape of each input that is not a weight, in the graph's order."""
+    outputs: dict[str, GraphShape]
+    """Shape of each output, in the graph's order."""
+    proto: Any
+    """The parsed `onnx.ModelProto`."""
+
+    @classmethod
+    def from_proto(cls, proto: Any) -> Graph:
+        """Read the signature of a parsed `onnx.ModelProto`."""
+        weights = {tensor.name for tensor in proto.graph.initializer}
+        inputs = [value for value in proto.graph.input if value.name not in weights]
+        return cls(_shapes(inputs), _shapes(proto.graph.output), proto)
+
+    def to_module(self) -> nn.Module:
+        """Turn the graph into a torch module: inputs in, all outputs in their order.
+
+        Raises:
+            CheckpointError: the graph uses an operation that onnx2torch does not know.
+        """
+        from onnx2torch import convert
+
+        try:
+            module: nn.Module = convert(self.proto)
+        except (NotImplementedError, RuntimeError, TypeError, ValueError, KeyError) as error:
+            operations = ", ".join(sorted({node.op_type for node in self.proto.graph.node}))
+            raise CheckpointError(
+                f"onnx2torch cannot turn this ONNX graph into torch modules ({error}); "
+                f"it uses {operations}."
+            ) from error
+        return frozen(module)
+
+
+def read_graph(path: Path) -> Graph:
+    """Parse an ONNX file; nothing in it is executed.
+
+    Raises:
+        CheckpointError: the file is no ONNX graph, or damaged.
+    """
+    # onnx and onnx2torch take seconds to import: only those who load ONNX files pay for them.
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        proto = onnx.load(str(path))
+        onnx.checker.check_model(proto)
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"the file is damaged or cut short, or no ONNX graph ({reason}); download it again."
+        ) from error
+    return Graph.from_proto(proto)
+
+
+def _shapes(values: Iterable[Any]) -> dict[str, GraphShape]:
+    return {
+        value.name: tuple(
+            size.dim_value if size.HasField("dim_value") and size.dim_value > 0 else None
+            for size in value.type.tensor_type.shape.dim
+        )
+        for value in values
+    }

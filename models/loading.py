@@ -1,0 +1,98 @@
+"""Weight files: read safely, recognised by content, loaded strictly, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .checkpoints import check_readable, read_tensors
+from .graph import Graph, read_graph
+from .registry import find_architecture
+from .roles import LOADER_NODES, Model, Role
+from .weights import CheckpointError, StateDict
+
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
+
+
+def load(source: str | Path | StateDict, role: Role | None = None) -> Model:
+    """Load a model; its architecture is found from the content, not from the name.
+
+    Args:
+        source: a `.safetensors`, `.pth`, `.pt`, `.ckpt` or `.onnx` file, or a state dict.
+        role: what the model must be for, or None for anything.
+
+    Returns:
+        The architecture's model, its network on the CPU in float32, in evaluation mode.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, holds code, is of no known architecture, its
+            tensors do not fit, or it plays another role. The text begins with the path.
+    """
+    if isinstance(source, Mapping):
+        return _build(canonical(source), role)
+    path = Path(source)
+    with _naming(path):
+        check_readable(path)
+        if path.suffix.lower() == ".onnx":
+            return _build(read_graph(path), role)
+        return _build(canonical(read_tensors(path)), role)
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a `.safetensors`, `.pth`, `.pt` or `.ckpt` file onto the CPU.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
+    with _naming(Path(path)):
+        check_readable(Path(path))
+        return canonical(read_tensors(Path(path)))
+
+
+def canonical(content: Any) -> dict[str, Tensor]:
+    """Unwrap what trainers save around a state dict, and strip data-parallel key prefixes.
+
+    Args:
+        content: a state dict, or a dict that holds one under `state_dict`, `params_ema` and such.
+
+    Raises:
+        CheckpointError: there are no tensors in it.
+    """
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"wanted named tensors, the file holds a {type(content).__name__}.")
+    state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    if not state:
+        raise CheckpointError("there are no tensors in it.")
+    while all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return state
+
+
+def _build(content: StateDict | Graph, role: Role | None) -> Model:
+    architecture = find_architecture(content)
+    if role not in (None, architecture.role):
+        raise CheckpointError(
+            f"this is {architecture.name}, a {architecture.role}, where a {role} is wanted; "
+            f"use {LOADER_NODES[architecture.role]} for it."
+        )
+    if not isinstance(content, Graph):
+        return architecture.load(content)
+    if architecture.load_graph is None:
+        raise CheckpointError(f"{architecture.name} does not load from ONNX.")
+    return architecture.load_graph(content, content.to_module())
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Begin the text of a CheckpointError with the path."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error

@@ -172,8 +172,8 @@ def _power(
 ) -> Tensor:
     """Power of a batch of symmetric matrices [N, 3, 3] with eigenvalues clamped to `limits`."""
     values, axes = torch.linalg.eigh(matrix)
-    powers: Tensor = values.clamp(*limits) ** exponent
-    return (axes * powers[..., None, :]) @ axes.transpose(-1, -2)
+    power: Tensor = (axes * values.clamp(*limits).pow(exponent)[..., None, :]) @ axes.mT
+    return power
 
 
 def _keep_empty(source: Tensor, matched: Tensor, *weights: Tensor) -> Tensor:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from faceloom.ops.inpaint import fill, mirror_fill, pull_push
+from faceloom.ops.inpaint import fill, pull_push
 
 METHODS = ["smooth", "mirror"]
 
@@ -114,13 +114,12 @@ def test_tiny_pictures(size):
 
 
 def test_filling_has_a_gradient():
-    image = torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True)
-    known = torch.ones(1, 1, 6, 6, dtype=torch.float64)
-    known[..., 2:5, 1:4] = 0
-    for filling in (pull_push, mirror_fill):
-        assert torch.autograd.gradcheck(
-            lambda x, f=filling: f(x * 0.5 + 0.2, known), (image,), fast_mode=True
-        )
+    image = torch.rand(1, 3, 16, 16, requires_grad=True)
+    hole = hole_at(4, 10, 2, 8, image)
+    pull_push(image, 1 - hole).sum().backward()
+    # Every filled value is a mean of known ones: the shares add up to the number of pixels.
+    assert image.grad.sum().item() == pytest.approx(image.numel(), rel=1e-5)
+    assert (image.grad * hole).abs().max() == 0
 
 
 def test_nothing_and_wrong_input():

@@ -1,0 +1,36 @@
+# Every target sets itself up on a fresh machine: a virtual environment in the tree, then the job.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+# Folders with weights, for example MODELS=../models; the user's own cache folder is always searched.
+MODELS ?=
+DEMO   := output/demo.png
+
+.PHONY: demo test bench lint types clean
+
+demo: $(READY)
+	$(BIN)/python -m faceloom.headless.demo $(if $(MODELS),--models $(MODELS)) -o $(DEMO)
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+bench: $(READY)
+	$(BIN)/python -m faceloom.bench
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy wants the package under its own name, whatever the checkout's folder is called.
+types: $(READY)
+	MYPYPATH=$(VENV)/types $(BIN)/mypy -p faceloom
+
+$(READY): pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/faceloom
+	touch $@
+
+clean:
+	rm -rf $(VENV) output

@@ -1,0 +1,78 @@
+"""Blend Faces: the swapped crop melts into the target crop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..faces import Crops
+from ..host.node_api import io, schema
+from ..ops.blend import METHODS, blend, feather
+from .inputs import check_pair, mask_of
+from .sockets import CropsSocket
+
+
+class BlendFaces(io.ComfyNode):
+    """FL_CROPS + target FL_CROPS -> FL_CROPS ready to paste."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomBlendFaces",
+            display_name="Blend Faces",
+            category="FaceLoom/blend",
+            description="Blends each crop into the target's own crop along its mask.",
+            search_aliases=["poisson", "seamless clone", "feather", "laplacian blend", "multiband"],
+            inputs=[
+                CropsSocket.Input("crops", tooltip="The swapped faces."),
+                CropsSocket.Input("target", tooltip="The target's own crops, one for each."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="poisson",
+                    tooltip=(
+                        "poisson: keeps the face's texture and takes brightness and tint from "
+                        "around it. poisson mixed: also keeps the target's stronger edges. "
+                        "gaussian: a soft edge. multiband: fine detail sharp, tones soft."
+                    ),
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.06,
+                    min=0.0,
+                    max=0.5,
+                    step=0.01,
+                    tooltip="Width of the soft edge, relative to the size of the face.",
+                ),
+                io.Float.Input(
+                    "opacity",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the swap shows; 0 is the target.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the swap shows, instead of the crops' own mask.",
+                ),
+            ],
+            outputs=[CropsSocket.Output(display_name="crops")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        crops: Crops,
+        target: Crops,
+        method: str,
+        feather: float,
+        opacity: float,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        target = check_pair(crops, target, "Blend Faces")
+        alpha = soften(mask_of(crops, mask, "Blend Faces"), feather)
+        image = blend(crops.image, target.image, alpha, method, opacity)
+        return io.NodeOutput(replace(crops, image=image, mask=support(alpha)))

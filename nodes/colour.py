@@ -1,0 +1,75 @@
+"""Match Colour: the swapped face takes on the target's colours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..faces import Crops
+from ..host.node_api import io, schema
+from ..ops.colour import match_histogram, match_linear, match_mean_std
+from .inputs import check_pair, mask_of
+from .sockets import CropsSocket
+
+METHODS = {
+    "mean and deviation": match_mean_std,
+    "linear (MKL)": match_linear,
+    "histogram": match_histogram,
+}
+
+
+class MatchColour(io.ComfyNode):
+    """FL_CROPS + reference FL_CROPS -> FL_CROPS."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomMatchColour",
+            display_name="Match Colour",
+            category="FaceLoom/blend",
+            description="Gives each crop the colours that the same place of the target has.",
+            search_aliases=["color match", "color transfer", "reinhard", "colour transfer"],
+            inputs=[
+                CropsSocket.Input("crops", tooltip="Crops to recolour."),
+                CropsSocket.Input("target", tooltip="The target's own crops, one for each."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default="mean and deviation",
+                    tooltip=(
+                        "mean and deviation (in Lab): gentle. linear: also turns the colour axes. "
+                        "histogram: closest, can break up flat skin."
+                    ),
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="0 leaves the colours, 1 matches them fully.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where colours are compared; without it inside the crops' own mask.",
+                ),
+            ],
+            outputs=[CropsSocket.Output(display_name="crops")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        crops: Crops,
+        target: Crops,
+        method: str,
+        strength: float,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        target = check_pair(crops, target, "Match Colour")
+        weight = mask_of(crops, mask, "Match Colour")
+        matched = METHODS[method](crops.image, target.image, weight, weight)
+        return io.NodeOutput(replace(crops, image=torch.lerp(crops.image, matched, strength)))

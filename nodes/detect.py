@@ -1,0 +1,96 @@
+"""Detect Faces, Find Landmarks."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..faces import Faces
+from ..host.images import frames_from_image
+from ..host.memory import Hosted
+from ..host.node_api import io, schema
+from ..host.progress import steps
+from ..models import Detector, Landmarker
+from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
+
+
+class DetectFaces(io.ComfyNode):
+    """IMAGE + FL_DETECTOR -> FL_FACES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomDetectFaces",
+            display_name="Detect Faces",
+            category="FaceLoom/analysis",
+            description="Finds every face of every frame. Frames without a face are fine.",
+            search_aliases=["face detection", "find faces", "bounding box"],
+            inputs=[
+                io.Image.Input("image", tooltip="One picture or a batch of frames."),
+                DetectorSocket.Input("detector", tooltip="From Load Face Detector."),
+                io.Float.Input(
+                    "threshold",
+                    default=0.6,
+                    min=0.05,
+                    max=0.99,
+                    step=0.01,
+                    tooltip="Lowest score that counts as a face. Lower finds more, also wrong ones.",
+                ),
+                io.Int.Input(
+                    "detection_size",
+                    default=640,
+                    min=0,
+                    max=4096,
+                    step=32,
+                    tooltip=(
+                        "Long side in pixels at which the frame is searched; 0 takes the frame as "
+                        "it is. Larger finds smaller faces and takes longer."
+                    ),
+                ),
+            ],
+            outputs=[
+                FacesSocket.Output(display_name="faces"),
+                io.Int.Output(display_name="count", tooltip="Faces in all frames together."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, image: Tensor, detector: Hosted[Detector], threshold: float, detection_size: int
+    ) -> io.NodeOutput:
+        frames = frames_from_image(image, "Detect Faces")
+        network = detector.use()
+        parts = [
+            network.detect(chunk, threshold, detection_size) for chunk in steps(frames.split(8))
+        ]
+        faces = Faces.cat_frames(parts)
+        return io.NodeOutput(faces, len(faces))
+
+
+class FindLandmarks(io.ComfyNode):
+    """IMAGE + FL_FACES + FL_LANDMARKER -> FL_FACES with landmarks."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomFindLandmarks",
+            display_name="Find Landmarks",
+            category="FaceLoom/analysis",
+            description="Adds dense points to each face; Reenact Face and Face Mask need them.",
+            search_aliases=["face mesh", "landmarks", "keypoints"],
+            inputs=[
+                io.Image.Input("image", tooltip="The frames that the faces were found in."),
+                FacesSocket.Input("faces", tooltip="From Detect Faces or Select Faces."),
+                LandmarkerSocket.Input("landmarker", tooltip="From Load Face Landmarker."),
+            ],
+            outputs=[FacesSocket.Output(display_name="faces")],
+        )
+
+    @classmethod
+    def execute(
+        cls, image: Tensor, faces: Faces, landmarker: Hosted[Landmarker]
+    ) -> io.NodeOutput:
+        frames = frames_of(faces, image, "Find Landmarks")
+        network = landmarker.use()
+        chunks = [faces[start : start + 16] for start in range(0, max(len(faces), 1), 16)]
+        found = [network.find(frames, chunk.to(frames.device)) for chunk in steps(chunks)]
+        return io.NodeOutput(Faces.cat(found))

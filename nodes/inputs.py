@@ -1,0 +1,81 @@
+"""Checks of inputs that several nodes share; each message names the node and what to connect."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..faces import Crops, Faces
+from ..host.images import frames_from_image, masks_from_mask
+from ..ops.masks import fit_mask
+
+
+def frames_of(faces: Faces, image: Tensor, node: str) -> Tensor:
+    """The frames [B,3,H,W] that `faces` were found in.
+
+    Raises:
+        ValueError: the image is not the batch the faces came from.
+    """
+    frames = frames_from_image(image, node)
+    height, width = faces.image_size
+    if frames.shape[0] != faces.frames or tuple(frames.shape[2:]) != faces.image_size:
+        raise ValueError(
+            f"{node}: image holds {frames.shape[0]} frames of "
+            f"{frames.shape[3]}x{frames.shape[2]}, but the faces were found in {faces.frames} "
+            f"frames of {width}x{height}. Connect the image that Detect Faces was given."
+        )
+    return frames
+
+
+def landmarks_of(crops: Crops, node: str) -> Tensor:
+    """Landmarks [N,L,2|3] of the crops' faces, in frame pixels.
+
+    Raises:
+        ValueError: the faces carry no landmarks.
+    """
+    if crops.faces.landmarks is None:
+        if len(crops):
+            raise ValueError(
+                f"{node}: these crops carry no landmarks. Put Find Landmarks between "
+                "Detect Faces and Align Faces."
+            )
+        return crops.matrix.new_zeros(0, 0, 2)
+    return crops.faces.landmarks
+
+
+def mask_of(crops: Crops, mask: Tensor | None, node: str) -> Tensor:
+    """The mask [N,1,S,S] to work in: the given MASK resized to the crops, else the crops' own.
+
+    Raises:
+        ValueError: the number of masks is neither one nor that of the crops.
+    """
+    count, size = len(crops), crops.size
+    if mask is None:
+        return crops.image.new_ones(count, 1, size, size) if crops.mask is None else crops.mask
+    masks = masks_from_mask(mask, node).to(crops.device)
+    if count and len(masks) not in (1, count):
+        raise ValueError(
+            f"{node}: mask holds {len(masks)} masks for {count} crops. "
+            "Give one mask, or one for each crop."
+        )
+    return fit_mask(masks[:1] if len(masks) != count else masks, size).expand(count, -1, -1, -1)
+
+
+def check_pair(crops: Crops, target: Crops, node: str) -> Crops:
+    """The target's crops on the device of `crops`, one for each of them.
+
+    Raises:
+        ValueError: the two differ in number, size or alignment.
+    """
+    if (len(crops), crops.size) != (len(target), target.size):
+        raise ValueError(
+            f"{node}: crops holds {len(crops)} crops of {crops.size} px, target "
+            f"{len(target)} of {target.size} px. Connect the crops that the swap was made for."
+        )
+    target = target.to(crops.device)
+    if not torch.allclose(crops.matrix, target.matrix, atol=1e-3):
+        raise ValueError(
+            f"{node}: crops and target were not cut from the same places. "
+            "Connect the Align Faces of the target picture to target."
+        )
+    return target

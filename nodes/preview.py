@@ -1,0 +1,57 @@
+"""Preview Faces: boxes, points and numbers drawn over the frames."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..faces import Faces
+from ..faces.select import rank_in_frame
+from ..host.images import image_from_frames
+from ..host.node_api import io, schema
+from ..ops.draw import draw_boxes, draw_labels, draw_points
+from .inputs import frames_of
+from .sockets import FacesSocket
+
+BOX_COLOUR, POINT_COLOUR, MESH_COLOUR = (0.2, 0.9, 0.4), (1.0, 0.3, 0.2), (0.3, 0.7, 1.0)
+
+
+class PreviewFaces(io.ComfyNode):
+    """IMAGE + FL_FACES -> IMAGE to look at."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomPreviewFaces",
+            display_name="Preview Faces",
+            category="FaceLoom/analysis",
+            description=(
+                "Draws boxes, points and numbers. A number is the index that Select Faces "
+                "understands, in the order the faces arrive in."
+            ),
+            search_aliases=["draw faces", "show boxes", "face debug"],
+            inputs=[
+                io.Image.Input("image", tooltip="The frames that the faces were found in."),
+                FacesSocket.Input("faces", tooltip="Faces to draw."),
+                io.Boolean.Input("boxes", default=True, tooltip="Draw the boxes."),
+                io.Boolean.Input("points", default=True, tooltip="Draw points and landmarks."),
+                io.Boolean.Input("numbers", default=True, tooltip="Draw the index of each face."),
+            ],
+            outputs=[io.Image.Output(display_name="image")],
+        )
+
+    @classmethod
+    def execute(
+        cls, image: Tensor, faces: Faces, boxes: bool, points: bool, numbers: bool
+    ) -> io.NodeOutput:
+        frames = frames_of(faces, image, "Preview Faces")
+        faces = faces.to(frames.device)
+        if points and faces.landmarks is not None:
+            frames = draw_points(frames, faces.landmarks[..., :2], faces.frame, MESH_COLOUR, 1.0)
+        if points:
+            frames = draw_points(frames, faces.keypoints, faces.frame, POINT_COLOUR, 2.0)
+        if boxes:
+            frames = draw_boxes(frames, faces.box, faces.frame, BOX_COLOUR)
+        if numbers:
+            ranks = rank_in_frame(faces).tolist()
+            frames = draw_labels(frames, faces.box[:, :2], faces.frame, ranks, BOX_COLOUR)
+        return io.NodeOutput(image_from_frames(frames))

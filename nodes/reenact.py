@@ -1,0 +1,78 @@
+"""Reenact Face: the source's face in the target's pose and expression."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..faces import Crops
+from ..faces.select import rank_in_frame
+from ..host.device import to_intermediate
+from ..host.node_api import io, schema
+from ..host.progress import steps
+from ..ops.geometry import transform_points
+from ..ops.reenact import reenact_mesh
+from .inputs import landmarks_of
+from .sockets import CropsSocket
+
+CHUNK = 8
+
+
+class ReenactFace(io.ComfyNode):
+    """Source FL_CROPS + target FL_CROPS -> FL_CROPS in the target's place."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomReenactFace",
+            display_name="Reenact Face",
+            category="FaceLoom/generate",
+            description=(
+                "Carries the source's face into the pose and expression of each target face, by "
+                "the triangles of a face mesh and without a network. The mask says where that "
+                "worked: eyes and mouth that do not open alike stay the target's."
+            ),
+            search_aliases=["face swap", "mesh warp", "face transfer", "expression transfer"],
+            inputs=[
+                CropsSocket.Input(
+                    "source",
+                    tooltip=(
+                        "Crops of faces with landmarks. One goes onto every target face; of "
+                        "several, the first goes onto the first face of each frame, and so on, "
+                        "from the start again when they run out."
+                    ),
+                ),
+                CropsSocket.Input("target", tooltip="Crops of the faces to replace."),
+            ],
+            outputs=[
+                CropsSocket.Output(display_name="crops"),
+                io.Mask.Output(display_name="mask", tooltip="Where the source could be carried."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, source: Crops, target: Crops) -> io.NodeOutput:
+        chosen = source_for_each(source, target)
+        points = [transform_points(c.matrix, landmarks_of(c, "Reenact Face")) for c in (chosen, target)]
+        batches = zip(*(part.split(CHUNK) for part in (chosen.image, *points)), strict=True)
+        parts = [reenact_mesh(*batch, target.size) for batch in steps(list(batches))]
+        image = torch.cat([image for image, _ in parts])
+        mask = torch.cat([mask for _, mask in parts])
+        return io.NodeOutput(replace(target, image=image, mask=mask), to_intermediate(mask[:, 0]))
+
+
+def source_for_each(source: Crops, target: Crops) -> Crops:
+    """The source crop for each target face, by its place in its frame.
+
+    Raises:
+        ValueError: there is no source face.
+    """
+    if not len(source) and len(target):
+        raise ValueError(
+            "Reenact Face: no face was found in the source picture. Choose a picture that shows "
+            "one, or lower the threshold of Detect Faces."
+        )
+    source = source.to(target.device)
+    return source[rank_in_frame(target.faces) % max(len(source), 1)]

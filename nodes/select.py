@@ -1,0 +1,106 @@
+"""Select Faces: order, index, size and score, inside each frame."""
+
+from __future__ import annotations
+
+from ..faces import Faces
+from ..faces.select import (
+    ORDERS,
+    above_score,
+    by_box_size,
+    largest,
+    only_frames,
+    parse_indices,
+    sort_faces,
+    take,
+)
+from ..host.node_api import io, schema
+from .sockets import FacesSocket
+
+NO_LIMIT = 16384
+
+
+class SelectFaces(io.ComfyNode):
+    """FL_FACES -> the FL_FACES that pass every rule."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomSelectFaces",
+            display_name="Select Faces",
+            category="FaceLoom/analysis",
+            description=(
+                "Keeps some of the faces. Rules apply inside each frame, one after the other: "
+                "frames, score, size, order, indices, largest."
+            ),
+            search_aliases=["filter faces", "choose face", "face index"],
+            inputs=[
+                FacesSocket.Input("faces", tooltip="From Detect Faces."),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default="left-right",
+                    tooltip="How the faces of a frame are numbered, from 0.",
+                ),
+                io.String.Input(
+                    "indices",
+                    default="",
+                    tooltip="Numbers to keep, like 0, 2, 4-6; -1 is the last. Empty keeps all.",
+                ),
+                io.Boolean.Input(
+                    "largest_only", default=False, tooltip="Keep only the largest of what is left."
+                ),
+                io.Float.Input(
+                    "minimum_score",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Drop faces that the detector is less sure of.",
+                ),
+                io.Int.Input(
+                    "minimum_size",
+                    default=0,
+                    min=0,
+                    max=NO_LIMIT,
+                    tooltip="Drop faces whose box has a side below this, in pixels.",
+                ),
+                io.Int.Input(
+                    "maximum_size",
+                    default=NO_LIMIT,
+                    min=0,
+                    max=NO_LIMIT,
+                    tooltip="Drop faces whose box is larger than this, in pixels.",
+                ),
+                io.String.Input(
+                    "frames",
+                    default="",
+                    tooltip="Frames whose faces are kept, like 0-11, 20. Empty keeps all.",
+                ),
+            ],
+            outputs=[
+                FacesSocket.Output(display_name="faces"),
+                io.Int.Output(display_name="count", tooltip="Faces kept in all frames together."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        faces: Faces,
+        order: str,
+        indices: str,
+        largest_only: bool,
+        minimum_score: float,
+        minimum_size: int,
+        maximum_size: int,
+        frames: str,
+    ) -> io.NodeOutput:
+        if frames.strip():
+            faces = only_frames(faces, parse_indices(frames))
+        faces = by_box_size(above_score(faces, minimum_score), minimum_size, maximum_size)
+        faces = sort_faces(faces, order)
+        if indices.strip():
+            faces = take(faces, parse_indices(indices))
+        if largest_only:
+            faces = largest(faces)
+        return io.NodeOutput(faces, len(faces))

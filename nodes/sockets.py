@@ -1,0 +1,13 @@
+"""FaceLoom's own socket types; other packs use the bare names for other layouts."""
+
+from __future__ import annotations
+
+from ..host.node_api import io
+
+FacesSocket = io.Custom("FL_FACES")
+CropsSocket = io.Custom("FL_CROPS")
+DetectorSocket = io.Custom("FL_DETECTOR")
+LandmarkerSocket = io.Custom("FL_LANDMARKER")
+BoundingBoxSocket = io.Custom("BOUNDING_BOX")
+SegsSocket = io.Custom("SEGS")
+BBoxDetectorSocket = io.Custom("BBOX_DETECTOR")

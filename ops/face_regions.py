@@ -1,0 +1,95 @@
+"""Masks of a face and of its parts, from dense landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .filters import gaussian_blur
+from .landmark_sets import CONTOURS, landmark_set
+from .masks import hull_mask, polygon_mask
+from .mesh import vertex_weights_to_mask
+
+SHAPES = ("below brow line", "face", "hull")
+"""The shapes that `face_mask` draws."""
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "eyes": ("left_eye", "right_eye"),
+    "brows": ("left_brow", "right_brow"),
+    "nose": ("nose",),
+    "lips": ("lips",),
+    "inner_mouth": ("inner_mouth",),
+}
+"""The parts that a mask can leave out, with their contours."""
+
+# Row of the mesh above the brows; the oval closes the forehead.
+_FOREHEAD = (151, 108, 69, 104, 68, 71, 337, 299, 333, 298, 301)
+_PART_SOFTNESS = 0.008  # of the crop's side: about the width of a lash line
+
+
+def face_mask(landmarks: Tensor, size: int, shape: str, kept: Iterable[str] = ()) -> Tensor:
+    """Draw the mask of each face.
+
+    "below brow line" reaches from the brows to the chin; "face" has the forehead too. Both end
+    softly a little inside the face's outline, where hair and background begin. "hull" is the
+    convex hull of all landmarks, with a hard edge, and works for any set of landmarks.
+
+    Args:
+        landmarks: [N, L, 2] or [N, L, 3] float32, (x, y) in pixels of the crop, and depth.
+        size: side S of the mask in pixels.
+        shape: one of `SHAPES`.
+        kept: names in `PARTS` to leave out of the mask, softly.
+
+    Returns:
+        [N, 1, S, S] float32, 0..1.
+
+    Raises:
+        ValueError: an unknown shape or part, or landmarks without triangles.
+    """
+    if shape not in SHAPES:
+        raise ValueError(f"Face masks come as {', '.join(SHAPES)}; got '{shape}'.")
+    if not len(landmarks):
+        return landmarks.new_zeros(0, 1, size, size)
+    if shape == "hull":
+        mask = hull_mask(landmarks[..., :2], size)
+    else:
+        mask = _inner_face(landmarks, size, forehead=shape == "face")
+    for part in kept:
+        mask = mask * (1 - part_mask(landmarks, size, part))
+    return mask
+
+
+def part_mask(landmarks: Tensor, size: int, part: str) -> Tensor:
+    """Draw one part of each face, with a soft edge.
+
+    Args:
+        landmarks: [N, 468, 2] or [N, 468, 3] float32, (x, y) in pixels of the crop.
+        size: side S of the mask in pixels.
+        part: a name in `PARTS`.
+
+    Returns:
+        [N, 1, S, S] float32, 0..1.
+
+    Raises:
+        ValueError: an unknown part, or another number of landmarks.
+    """
+    if part not in PARTS:
+        raise ValueError(f"Face parts are {', '.join(PARTS)}; got '{part}'.")
+    landmark_set(landmarks.shape[1])
+    contours = [landmarks[:, list(CONTOURS[name]), :2] for name in PARTS[part]]
+    filled = torch.stack([polygon_mask(contour, size) for contour in contours])
+    return gaussian_blur(filled.amax(0), _PART_SOFTNESS * size)
+
+
+def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
+    """Weights of 0 on the outline and 1 one row of the mesh further in, steepened between."""
+    triangles = landmark_set(landmarks.shape[1]).triangles.to(landmarks.device)
+    weights = landmarks.new_ones(landmarks.shape[:2])
+    weights[:, list(CONTOURS["oval"])] = 0
+    if not forehead:
+        weights[:, list(_FOREHEAD)] = 0
+    depth = landmarks[..., 2] if landmarks.shape[2] == 3 else None
+    mask = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
+    return ((mask - 0.3) / 0.4).clamp(0, 1)

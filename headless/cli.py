@@ -1,0 +1,194 @@
+"""The `faceloom` command."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import move
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from .graph import WorkflowError, describe
+
+if TYPE_CHECKING:  # Torch takes seconds to import, and `faceloom --help` does not need it.
+    from ..host.node_api import io
+    from ..host.session import Session
+    from .execute import Run, Runner
+    from .graph import Graph
+
+SWAP_WORKFLOW = Path(__file__).parents[1] / "workflows" / "swap_faces.json"
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class UsageError(ValueError):
+    """The command line names something that is not there."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; None for the process's own.
+
+    Returns:
+        The exit code: 0, 1 for a workflow that cannot be read or fails, 2 for a wrong command line.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        args.command(args)
+        return 0
+    except KeyboardInterrupt:
+        print("faceloom: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"faceloom: {describe(error)}", file=sys.stderr)
+        return USAGE if isinstance(error, UsageError) else FAILURE
+
+
+def build_parser() -> ArgumentParser:
+    """Describe the command line."""
+    parser = ArgumentParser("faceloom", description="Swap faces with ComfyUI workflows.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show the stack trace of an error")
+    place = ArgumentParser(add_help=False)
+    place.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="a folder of weights, searched first (may repeat)",
+    )
+    place.add_argument("--device", help="cpu, cuda, cuda:1, mps, ... (default: the best there is)")
+
+    run = commands.add_parser("run", parents=[common, place], help="run a workflow")
+    run.add_argument("workflow", type=Path, help="JSON saved from ComfyUI, or its API export")
+    run.add_argument(
+        "-i",
+        metavar="NODE.INPUT=VALUE",
+        dest="inputs",
+        action="append",
+        default=[],
+        help="change a value; NODE is an id, or a title or type that one node has (may repeat)",
+    )
+    run.add_argument("-o", metavar="DIR", dest="output", type=Path, default=Path("output"))
+    run.add_argument("--server", metavar="URL", help="let this running ComfyUI do the work")
+    run.set_defaults(command=run_command)
+
+    swap = commands.add_parser("swap", parents=[common, place], help="swap a face into a picture")
+    swap.add_argument("source", type=Path, help="picture of the face to take")
+    swap.add_argument("target", type=Path, help="picture whose faces to replace")
+    swap.add_argument("-o", metavar="OUT.png", dest="output", type=Path, required=True)
+    swap.set_defaults(command=swap_command)
+
+    nodes = commands.add_parser("nodes", parents=[common], help="list the nodes")
+    nodes.set_defaults(command=nodes_command)
+    return parser
+
+
+def run_command(args: Namespace) -> None:
+    """Run a workflow here or on a server, and print the paths of the pictures."""
+    if args.server:
+        from .server import run_on_server
+
+        paths = run_on_server(args.server, args.workflow, args.inputs, args.output)
+        print(*paths, sep="\n", end="\n" if paths else "")
+        return
+    from .overrides import override
+    from .workflow import read_workflow
+
+    runner = make_runner(make_session(args, args.output))
+    graph = read_workflow(args.workflow, runner.specs)
+    for assignment in args.inputs:
+        override(graph, runner.specs, assignment)
+    for entry in run_graph(runner, graph).images:
+        print(entry["path"])
+
+
+def swap_command(args: Namespace) -> None:
+    """Run the shipped workflow on two pictures, and print the path of the result."""
+    from .overrides import find_node
+    from .workflow import read_workflow
+
+    if args.output.suffix.lower() != ".png":
+        raise UsageError(f"-o {args.output}: the result is a PNG; let the name end in .png")
+    with TemporaryDirectory() as folder:
+        runner = make_runner(make_session(args, Path(folder)))
+        graph = read_workflow(SWAP_WORKFLOW, runner.specs)
+        for title, picture in (("Source", args.source), ("Target", args.target)):
+            if not picture.is_file():
+                raise UsageError(f"there is no picture {picture}")
+            find_node(graph, title).set("image", str(picture))
+        images = run_graph(runner, graph).images
+        made = [Path(entry["path"]) for entry in images if entry["type"] == "output"]
+        if not made:
+            raise WorkflowError(f"{SWAP_WORKFLOW} saved no picture")
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        for path, output in zip(made, _number(args.output, len(made)), strict=True):
+            move(path, output)
+            print(output)
+
+
+def nodes_command(args: Namespace) -> None:
+    """Print the nodes."""
+    from ..host.session import Session
+    from .listing import list_nodes
+
+    print(list_nodes(make_runner(Session()).specs.values()))
+
+
+def node_classes() -> list[type[io.ComfyNode]]:
+    """List all nodes: FaceLoom's and the few of ComfyUI's own."""
+    from ..nodes import NODES
+    from .core_nodes import CORE_NODES
+
+    return [*NODES, *CORE_NODES]
+
+
+def make_session(args: Namespace, output_dir: Path) -> Session:
+    """Turn the command line's folders and device into a session.
+
+    Raises:
+        UsageError: there is no such folder or device.
+    """
+    import torch
+
+    from ..host.session import Session, best_device
+
+    for folder in args.models:
+        if not folder.is_dir():
+            raise UsageError(f"--models {folder}: there is no such folder")
+    try:
+        device = torch.device(args.device) if args.device else best_device()
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(f"--device {args.device}: {describe(error)}") from error
+    return Session(device=device, model_folders=tuple(args.models), output_dir=output_dir)
+
+
+def make_runner(session: Session) -> Runner:
+    """Make a runner with all nodes that shows progress."""
+    from .execute import Runner
+    from .progress import bar
+
+    return Runner(node_classes(), session, bar)
+
+
+def run_graph(runner: Runner, graph: Graph) -> Run:
+    """Run, and say on stderr what was left out."""
+    run = runner.run(graph)
+    for note in run.notes:
+        print(f"faceloom: {note}", file=sys.stderr)
+    return run
+
+
+def _number(path: Path, count: int) -> list[Path]:
+    """Name several results of an animated target after the one name that was given."""
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}_{index + 1:05}") for index in range(count)]

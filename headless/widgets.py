@@ -1,0 +1,76 @@
+"""From a node's `widgets_values` in the editor's JSON to values by input name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .graph import Cell
+from .specs import InputSpec, NodeSpec
+
+CONTROL_VALUES = ("fixed", "increment", "decrement", "randomize", "increment-wrap")
+UPLOAD_VALUES = ("image", "", None)
+
+
+def read_widgets(spec: NodeSpec, values: Any) -> tuple[dict[str, object], dict[str, Cell]]:
+    """Name a node's widget values.
+
+    A list holds one value a widget in the editor's order, with two kinds of extras that name no
+    input: the "control after generate" value behind a seed, and the upload button's behind the last
+    required widget. Both are skipped where they are, so that files written by hand may lack them.
+    Widgets without a value get the node type's default; values without a widget are ignored.
+
+    Args:
+        spec: the node's type.
+        values: the node's `widgets_values`: a list, a dictionary, or None.
+
+    Returns:
+        Values by input name, and where each of them sits in `values`.
+    """
+    cells = _list_cells(spec, values) if isinstance(values, list) else _dict_cells(spec, values)
+    named: dict[str, object] = {}
+    for socket in spec.inputs:
+        if socket.name in cells:
+            container, key = cells[socket.name]
+            named[socket.name] = container[key]
+        elif socket.is_widget and socket.default is not None:
+            named[socket.name] = socket.default
+    return named, cells
+
+
+def _dict_cells(spec: NodeSpec, values: Any) -> dict[str, Cell]:
+    if not isinstance(values, dict):
+        return {}
+    return {
+        socket.name: (values, socket.name)
+        for socket in spec.inputs
+        if socket.is_widget and socket.name in values
+    }
+
+
+def _list_cells(spec: NodeSpec, values: list[Any]) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    place = 0
+    has_upload = any(socket.is_upload for socket in spec.inputs if not socket.optional)
+    for socket in sorted(spec.inputs, key=lambda socket: socket.optional):
+        if not socket.is_widget:
+            continue
+        if socket.optional and has_upload:
+            place += _holds(values, place, UPLOAD_VALUES)
+            has_upload = False
+        if place >= len(values):
+            break
+        cells[socket.name] = (values, place)
+        place += 1 + _extras(socket, values, place + 1)
+    return cells
+
+
+def _extras(socket: InputSpec, values: list[Any], place: int) -> int:
+    """Count the values behind a widget that belong to its "control after generate"."""
+    if not socket.has_control or not _holds(values, place, CONTROL_VALUES):
+        return 0
+    # A COMBO's control also has a text that filters the choices.
+    return 2 if socket.type == "COMBO" else 1
+
+
+def _holds(values: list[Any], place: int, expected: tuple[object, ...]) -> bool:
+    return place < len(values) and values[place] in expected

@@ -20,6 +20,9 @@ from .warp import (
 Group = tuple[int, Region, list[int]]
 """A frame, a region of it, and the crops that lie in that region and nowhere else."""
 
+Patch = tuple[Region, Tensor, Tensor]
+"""A region with a crop's colour [C, h, w] and mask [1, h, w] there."""
+
 
 def paste(frames: Tensor, crops: Tensor, masks: Tensor, matrix: Tensor, frame: Tensor) -> Tensor:
     """Paste crops into a copy of the frames; see `paste_`. Differentiable.
@@ -55,18 +58,18 @@ def paste_(frames: Tensor, crops: Tensor, masks: Tensor, matrix: Tensor, frame: 
     _check_layers("paste", crops, masks, matrix, frames.shape[1])
     regions = paste_regions(matrix, crops.shape[-1], (frames.shape[2], frames.shape[3]))
     scales = matrix_scale(matrix).detach().tolist()
-    for place, (x0, y0, x1, y1), members in group_overlapping(regions, places):
-        total = crops.new_zeros(crops.shape[1] + 1, y1 - y0, x1 - x0)
-        for row in members:
-            left, top, right, bottom = regions[row]
-            part = total[:, top - y0 : bottom - y0, left - x0 : right - x0]
-            colour, mask = _warp_back(
-                crops[row], masks[row], matrix[row], regions[row], scales[row]
+    for place, region, members in group_overlapping(regions, places):
+        patches = [
+            (
+                regions[row],
+                *_warp_back(crops[row], masks[row], matrix[row], regions[row], scales[row]),
             )
-            part[:-1] += colour * mask
-            part[-1:] += mask
+            for row in members
+        ]
+        colour, weight = patches[0][1:] if len(patches) == 1 else _mean(patches, region)
+        x0, y0, x1, y1 = region
         target = frames[place, :, y0:y1, x0:x1]
-        target.copy_(_blend(target, total.to(frames.device)))
+        target.copy_(_blend(target, colour.to(frames), weight.to(frames)))
     return frames
 
 
@@ -152,14 +155,25 @@ def _warp_back(
     return colour[0], sample(shrink(mask[None], scale), grid, "zeros")[0]
 
 
-def _blend(target: Tensor, total: Tensor) -> Tensor:
-    """Mix frame pixels [C, h, w] with the sums [C + 1, h, w] of crop times mask and of mask."""
-    if total.requires_grad:
-        target = target.clone()  # the gradient needs the pixels that the caller overwrites
-    colour, weight = total[:-1], total[-1:]
-    mixed = target * (1 - weight.clamp(max=1)) + colour / weight.clamp(min=1)
-    # Not the same as mixing with weight 0: a NaN in the crop or a -0.0 in the frame would change.
-    return torch.where(weight > 0, mixed, target)
+def _mean(patches: list[Patch], region: Region) -> tuple[Tensor, Tensor]:
+    """Join overlapping patches: their mean colour, weighted by the masks, and the masks' sum."""
+    (x0, y0, x1, y1), first = region, patches[0][1]
+    total = first.new_zeros(first.shape[0], y1 - y0, x1 - x0)
+    weight = first.new_zeros(1, y1 - y0, x1 - x0)
+    for (left, top, right, bottom), colour, mask in patches:
+        part = (..., slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+        total[part] += torch.where(mask > 0, colour * mask, 0.0)
+        weight[part] += mask
+    tiny = torch.finfo(weight.dtype).tiny
+    return total / weight.clamp(min=tiny), weight.clamp(max=1)
+
+
+def _blend(target: Tensor, colour: Tensor, weight: Tensor) -> Tensor:
+    """Move frame pixels [C, h, w] towards a colour [C, h, w] by a weight [1, h, w] of at most 1."""
+    # A copy in plane order is fast to work on, and the gradient needs what the caller overwrites.
+    target = target.clone(memory_format=torch.contiguous_format)
+    # Weight 0 alone would not do: a NaN in the crop or a -0.0 in the frame would change.
+    return torch.where(weight > 0, torch.lerp(target, colour, weight), target)
 
 
 def _check_layers(name: str, crops: Tensor, masks: Tensor, matrix: Tensor, channels: int) -> None:

@@ -121,11 +121,12 @@ def sampling_grid(matrix: Tensor, output: Region, source: Span) -> Tensor:
     left, top, right, bottom = source
     half = matrix.new_tensor([[(right - left) / 2], [(bottom - top) / 2]])
     centre = matrix.new_tensor([[(left + right) / 2], [(top + bottom) / 2]])
-    along_x, along_y, shift = ((matrix - F.pad(centre, (2, 0))) / half).unbind(1)
+    # [2, 1] each; x and y stay planes of their own until the end, which is several times faster.
+    along_x, along_y, shift = ((matrix - F.pad(centre, (2, 0))) / half)[..., None].unbind(1)
     x = torch.arange(x0, x1, device=matrix.device, dtype=matrix.dtype) + 0.5
     y = torch.arange(y0, y1, device=matrix.device, dtype=matrix.dtype) + 0.5
-    rows = y[:, None] * along_y + shift
-    return (x[:, None] * along_x + rows[:, None])[None]
+    planes = (x * along_x)[:, None] + (y * along_y + shift)[:, :, None]
+    return planes.permute(1, 2, 0)[None]
 
 
 def sample(picture: Tensor, grid: Tensor, padding: Padding = "border") -> Tensor:

@@ -113,6 +113,12 @@ def test_masked_out_crop_pixels_may_be_nan():
     frames, crops = noise(1, 3, 40, 40), torch.full((1, 3, 16, 16), math.nan)
     matrix = turned(0.7, 10, (20, 20), 16)
     assert torch.equal(paste(frames, crops, torch.zeros(1, 1, 16, 16), matrix, FIRST), frames)
+    both = (
+        torch.cat([crops, noise(1, 3, 16, 16)]),
+        torch.cat([crops.new_zeros(1, 1, 16, 16), soft_disc(1, 16)]),
+    )
+    found = paste(frames, *both, matrix.repeat(2, 1, 1), FIRST.repeat(2))
+    torch.testing.assert_close(found, paste(frames, both[0][1:], both[1][1:], matrix, FIRST))
 
 
 @pytest.mark.parametrize(("scale", "degrees"), [(0.6, 0), (0.6, 40), (1.0, 13), (2.5, -70)])

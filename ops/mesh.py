@@ -1,0 +1,351 @@
+"""Draw triangulated faces: a z-buffered rasteriser, the piecewise-affine warp, masks from vertices.
+
+All triangles of all faces are cut into spans, the runs of pixels that a triangle covers in one row.
+Spans are flat lists, so nothing loops over triangles or faces, and no pixel outside a triangle is
+ever looked at. A pixel belongs to a triangle when its centre (integer + 0.5) does; centres on an
+edge go to the triangle on the right of it or below. Both triangles at an edge compute its crossing
+with a row from the same numbers, so that meshes have neither holes nor pixels drawn twice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .filters import gaussian_blur
+
+_PIXELS_AT_ONCE = 1 << 22  # bounds the memory of a long batch to about 400 MB
+_LEAST_SIGMA = 0.3  # a narrower Gaussian changes no value by more than 1 %
+_LARGEST_SHRINK = 64.0
+_FURTHEST = torch.iinfo(torch.int32).max
+
+
+def rasterize(
+    points: Tensor, triangles: Tensor, size: int, depth: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Find the triangle that each pixel of a square shows.
+
+    Where triangles overlap the smallest depth, interpolated, wins; at equal depth, or without
+    depth, the first triangle of the list. Both orientations are drawn; triangles without area or
+    with a number that is not finite are not.
+
+    Args:
+        points: [N, P, 2] float, (x, y) in output pixels, centres at integer + 0.5.
+        triangles: [T, 3] int64, indices into P.
+        size: side S of the square in pixels.
+        depth: [N, P] float, smaller is nearer.
+
+    Returns:
+        Triangle indices [N, S, S] int64, -1 where there is none; and barycentric coordinates
+        [N, S, S, 3] in 0..1 for the triangle's three corners, 0 where there is none.
+
+    Raises:
+        ValueError: a shape or an index does not fit.
+    """
+    _check_mesh(triangles, points=points)
+    _check_depth(points, depth)
+    # Each corner carries its own unit vector, and interpolation yields the coordinates.
+    unit = torch.eye(3, dtype=points.dtype, device=points.device)
+    unit = unit.expand(len(points), len(triangles), 3, 3)
+    index, barycentric = _draw(points, unit, triangles, size, depth)
+    return index, barycentric.clamp(0, 1).permute(1, 2, 3, 0)
+
+
+def warp_mesh(
+    texture: Tensor,
+    source: Tensor,
+    target: Tensor,
+    triangles: Tensor,
+    size: int,
+    depth: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Carry a texture triangle by triangle from source points to target points.
+
+    Each output pixel whose centre lies in a target triangle takes the texture, bilinearly, at the
+    same barycentric position of the source triangle; overlaps are ordered as in `rasterize`.
+    A face that shrinks is low-passed as a whole beforehand, by the median scale of its triangles:
+    a triangle that shrinks much more than the others still aliases. Beyond the texture's border
+    its nearest pixel repeats. Differentiable with respect to the texture and the points.
+
+    Args:
+        texture: [N, C, H, W] float, any range.
+        source: [N, P, 2] float, (x, y) in pixels of the texture, centres at integer + 0.5.
+        target: [N, P, 2] float, (x, y) in pixels of the output.
+        triangles: [T, 3] int64, indices into P.
+        size: side S of the output in pixels.
+        depth: [N, P] float depth of the target points, smaller is nearer.
+
+    Returns:
+        The picture [N, C, S, S], 0 where no triangle is; and the coverage [N, 1, S, S], 1 or 0.
+
+    Raises:
+        ValueError: a shape or an index does not fit.
+    """
+    _check_mesh(triangles, source=source, target=target)
+    _check_depth(target, depth)
+    if texture.ndim != 4 or len(texture) != len(source):
+        raise ValueError(
+            f"texture must have shape [{len(source)}, C, H, W] as there are {len(source)} sets of "
+            f"source points, got {list(texture.shape)}."
+        )
+    if len(texture) == 0:
+        return texture.new_zeros(0, texture.shape[1], size, size), texture.new_zeros(
+            0, 1, size, size
+        )
+    extent = source.new_tensor([texture.shape[3], texture.shape[2]])
+    position = (source / extent * 2 - 1)[:, triangles]  # in grid_sample's square from -1 to 1
+    index, grid = _draw(target, position, triangles, size, depth)
+    coverage = (index >= 0).to(texture.dtype).unsqueeze(1)
+    smooth = gaussian_blur(texture, _shrink_sigma(source, target, triangles))
+    where = grid.permute(1, 2, 3, 0).to(texture.dtype)
+    image = F.grid_sample(smooth, where, padding_mode="border", align_corners=False)
+    return image * coverage, coverage
+
+
+def vertex_weights_to_mask(
+    weights: Tensor, points: Tensor, triangles: Tensor, size: int, depth: Tensor | None = None
+) -> Tensor:
+    """Interpolate a weight per vertex over the mesh: a soft mask that follows the face.
+
+    Args:
+        weights: [N, P] float, 0..1.
+        points: [N, P, 2] float, (x, y) in mask pixels.
+        triangles: [T, 3] int64, indices into P.
+        size: side S of the mask in pixels.
+        depth: [N, P] float, smaller is nearer.
+
+    Returns:
+        [N, 1, S, S] in 0..1, 0 outside the mesh.
+
+    Raises:
+        ValueError: a shape or an index does not fit.
+    """
+    _check_mesh(triangles, points=points)
+    _check_depth(points, depth)
+    _check_depth(points, weights, "weights")
+    values = weights[:, triangles].unsqueeze(-1)
+    _, mask = _draw(points, values, triangles, size, depth)
+    return mask.transpose(0, 1).clamp(0, 1)
+
+
+def facing(points: Tensor, triangles: Tensor) -> Tensor:
+    """Signed area of each triangle: its sign flips where the mesh turns its back.
+
+    Args:
+        points: [N, P, 2] float, (x, y) in pixels.
+        triangles: [T, 3] int64, indices into P.
+
+    Returns:
+        [N, T] in square pixels, positive where the corners run clockwise as seen on the picture
+        (y points down). Which sign a frontal face has is the triangle list's choice.
+
+    Raises:
+        ValueError: a shape or an index does not fit.
+    """
+    _check_mesh(triangles, points=points)
+    return _signed_area(points, triangles)
+
+
+def triangle_stretch(source: Tensor, target: Tensor, triangles: Tensor) -> Tensor:
+    """How much larger each triangle is in the target than in the source.
+
+    Args:
+        source: [N, P, 2] float.
+        target: [N, P, 2] float.
+        triangles: [T, 3] int64, indices into P.
+
+    Returns:
+        [N, T] signed area ratio target / source: negative where the triangle flips, 0 where it
+        has no area in both, and infinite only where a source without area grows.
+
+    Raises:
+        ValueError: a shape or an index does not fit.
+    """
+    _check_mesh(triangles, source=source, target=target)
+    before, after = _signed_area(source, triangles), _signed_area(target, triangles)
+    return torch.where((before == 0) & (after == 0), 0, after / before)
+
+
+class _Spans(NamedTuple):
+    """R runs of pixels in a row; K attributes change linearly along each."""
+
+    triangle: Tensor
+    """[R] index into the triangles of all faces; ascending."""
+    line: Tensor
+    """[R] row of pixels, counted through all faces."""
+    begin: Tensor
+    """[R] column of the first pixel."""
+    length: Tensor
+    """[R] number of pixels, possibly 0."""
+    base: Tensor
+    """[R, K] attributes at column 0, that is at x = 0.5."""
+    slope: Tensor
+    """[R, K] change of the attributes from pixel to pixel."""
+
+
+def _draw(
+    points: Tensor, corners: Tensor, triangles: Tensor, size: int, depth: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Triangle index [N, S, S] and attributes [K, N, S, S], from those of corners [N, T, 3, K]."""
+    parts = [points.flip(-1)[:, triangles], corners]
+    if depth is not None:
+        parts.append(depth[:, triangles].unsqueeze(-1))
+    vertices, channels = torch.cat(parts, dim=-1), corners.shape[-1]
+    if vertices.numel() == 0 or size == 0:
+        index = torch.full((len(points), size, size), -1, device=points.device)
+        return index, vertices.new_zeros(channels, *index.shape)
+    passes = torch.split(vertices, max(1, _PIXELS_AT_ONCE // size**2))
+    drawn = [_draw_pass(part, channels, size, depth is not None) for part in passes]
+    if len(drawn) == 1:
+        return drawn[0]
+    indices, values = zip(*drawn, strict=True)
+    return torch.cat(indices), torch.cat(values, dim=1)
+
+
+def _draw_pass(vertices: Tensor, channels: int, size: int, ordered: bool) -> tuple[Tensor, Tensor]:
+    count, per_face = vertices.shape[:2]
+    spans = _scan(vertices, size)
+    shown = _nearest_span(spans, count, size, ordered)
+    # One more span, for the pixels without a triangle. Gathering column by column is far faster
+    # than gathering rows.
+    index = F.pad(spans.triangle % per_face, (0, 1), value=-1).index_select(0, shown)
+    base = [F.pad(column, (0, 1)).index_select(0, shown) for column in spans.base.unbind(1)]
+    slope = [F.pad(column, (0, 1)).index_select(0, shown) for column in spans.slope.unbind(1)]
+    column = torch.arange(size, device=shown.device).to(vertices.dtype).repeat(count * size)
+    values = [torch.addcmul(base[k], slope[k], column) for k in range(channels)]
+    shape = (count, size, size)
+    return index.view(shape), torch.stack(values).view(channels, *shape)
+
+
+def _scan(vertices: Tensor, size: int) -> _Spans:
+    """Cut triangles [N, T, 3, 2 + K] (y, x, attributes) into spans.
+
+    A triangle is halved at its middle corner's height. In each half all spans lie between the same
+    two edges: the long one from top to bottom, and a short one.
+    """
+    per_face = vertices.shape[1]
+    flat = vertices.flatten(0, 1)
+    # Sorted from top to bottom, an edge has the same direction in both of its triangles.
+    order = flat[..., 0].argsort(dim=1)
+    top, middle, bottom = flat.take_along_dim(order.unsqueeze(-1), dim=1).unbind(1)
+    upper = torch.stack((top, middle), dim=1).flatten(0, 1)
+    lower = torch.stack((middle, bottom), dim=1).flatten(0, 1)
+    first = _first_centre(upper[:, 0], size)
+    drawable = flat.isfinite().all(-1).all(-1).repeat_interleave(2)
+    half, line = _runs(first, (_first_centre(lower[:, 0], size) - first) * drawable)
+    triangle = half // 2
+    long = _cross(top, bottom, triangle, line + 0.5)
+    short = _cross(upper, lower, half, line + 0.5)
+    begin = _first_centre(torch.minimum(long[:, 0], short[:, 0]), size)
+    end = _first_centre(torch.maximum(long[:, 0], short[:, 0]), size)
+    base, slope = _along(long, short, begin, end - begin)
+    return _Spans(triangle, line + triangle // per_face * size, begin, end - begin, base, slope)
+
+
+def _first_centre(edge: Tensor, size: int) -> Tensor:
+    """First pixel in 0..size whose centre is not before `edge`; 0 if that is NaN."""
+    return (edge.detach() - 0.5).ceil().clamp(0, size).nan_to_num(0).long()
+
+
+def _runs(first: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """Write runs of numbers one after the other: each number's run, and the numbers.
+
+    Firsts [3, 7] and lengths [1, 2] give runs [0, 1, 1] and numbers [3, 7, 8].
+    """
+    run = torch.repeat_interleave(length)
+    ahead = first - (length.cumsum(0) - length)
+    return run, ahead.index_select(0, run) + torch.arange(len(run), device=run.device)
+
+
+def _cross(upper: Tensor, lower: Tensor, edge: Tensor, y: Tensor) -> Tensor:
+    """Where edges [E, 2 + K] (y, x, attributes) have height y: [R, 1 + K] (x, attributes).
+
+    Args:
+        upper: the edges' upper ends.
+        lower: their lower ends.
+        edge: [R] which edge is meant.
+        y: [R] a height between its two ends.
+    """
+    height = lower[:, 0] - upper[:, 0]
+    # No row meets a level edge; a stand-in keeps NaN out of the gradients.
+    height = torch.where(height > 0, height, 1).unsqueeze(-1)
+    origin, gradient = upper.index_select(0, edge), ((lower - upper) / height).index_select(0, edge)
+    return origin[:, 1:] + gradient[:, 1:] * (y.unsqueeze(-1) - origin[:, :1])
+
+
+def _along(one: Tensor, other: Tensor, begin: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """Attributes at column 0 and their slope, for spans between two points [R, 1 + K]."""
+    width = other[:, 0] - one[:, 0]
+    # Empty spans may have no width; a stand-in keeps NaN out of the gradients.
+    slope = (other - one)[:, 1:] / torch.where(length > 0, width, 1).unsqueeze(-1)
+    start = one[:, 1:] + slope * (begin + 0.5 - one[:, 0]).unsqueeze(-1)
+    # A single pixel needs no slope, and a needle's would be too steep to go to column 0 and back.
+    slope = slope * (length > 1).unsqueeze(-1)
+    return start - slope * begin.unsqueeze(-1), slope
+
+
+def _nearest_span(spans: _Spans, count: int, size: int, ordered: bool) -> Tensor:
+    """Which span each of the count * size^2 pixels shows; R where there is none."""
+    none = len(spans.length)
+    span, column = _runs(spans.begin, spans.length)
+    pixel = (spans.line * size).index_select(0, span) + column
+    if not ordered:
+        best = torch.full((count * size * size,), none, device=pixel.device)
+        return best.scatter_reduce_(0, pixel, span, "amin")
+    base, slope = spans.base[:, -1].detach(), spans.slope[:, -1].detach()
+    depth = base.index_select(0, span) + slope.index_select(0, span) * column
+    bits = depth.float().view(torch.int32)
+    # The bits of positive floats sort as integers do, those of negative ones the other way round.
+    rank = torch.where(bits < 0, bits ^ _FURTHEST, bits).long()
+    best = torch.full((count * size * size,), (_FURTHEST << 32) | none, device=pixel.device)
+    return best.scatter_reduce_(0, pixel, (rank << 32) | span, "amin") & 0xFFFFFFFF
+
+
+def _signed_area(points: Tensor, triangles: Tensor) -> Tensor:
+    a, b, c = points[:, triangles].unbind(2)
+    u, v = b - a, c - a
+    return (u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]) / 2
+
+
+def _shrink_sigma(source: Tensor, target: Tensor, triangles: Tensor) -> Tensor:
+    """[N] standard deviation, in texture pixels, that readies a texture for its reduction.
+
+    A pixel counts as a Gaussian of 0.5 px; reduced by `shrink` it must be that much wider.
+    """
+    if len(triangles) == 0:
+        return source.new_zeros(len(source))
+    before, after = _signed_area(source, triangles).abs(), _signed_area(target, triangles).abs()
+    shrink = (before / after).nanmedian(dim=1).values.nan_to_num(1).clamp(1, _LARGEST_SHRINK**2)
+    sigma = 0.5 * (shrink - 1).sqrt().detach()
+    return torch.where(sigma < _LEAST_SIGMA, 0, sigma)
+
+
+def _check_mesh(triangles: Tensor, **points: Tensor) -> None:
+    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype != torch.int64:
+        raise ValueError(
+            f"triangles must be [T, 3] int64, got {list(triangles.shape)} {triangles.dtype}."
+        )
+    first = next(iter(points.values()))
+    for name, value in points.items():
+        if value.ndim != 3 or value.shape[2] != 2:
+            raise ValueError(f"{name} must have shape [N, P, 2], got {list(value.shape)}.")
+        if value.shape != first.shape:
+            raise ValueError(
+                f"{' and '.join(points)} must have the same shape, "
+                f"got {list(first.shape)} and {list(value.shape)}."
+            )
+    if len(triangles) == 0:
+        return
+    low, high = (int(end) for end in triangles.aminmax())
+    if low < 0 or high >= first.shape[1]:
+        raise ValueError(
+            f"triangles must index {first.shape[1]} points, got indices from {low} to {high}."
+        )
+
+
+def _check_depth(points: Tensor, depth: Tensor | None, name: str = "depth") -> None:
+    if depth is not None and depth.shape != points.shape[:2]:
+        raise ValueError(f"{name} must be {list(points.shape[:2])}, got {list(depth.shape)}.")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .geometry import invert_affine, matrix_scale
 from .warp import (
+    Padding,
     Region,
     check_placement,
     covered_regions,
@@ -59,13 +60,12 @@ def paste_(frames: Tensor, crops: Tensor, masks: Tensor, matrix: Tensor, frame: 
     regions = paste_regions(matrix, crops.shape[-1], (frames.shape[2], frames.shape[3]))
     scales = matrix_scale(matrix).detach().tolist()
     for place, region, members in group_overlapping(regions, places):
-        patches = [
-            (
-                regions[row],
-                *_warp_back(crops[row], masks[row], matrix[row], regions[row], scales[row]),
-            )
-            for row in members
-        ]
+        patches = []
+        for row in members:
+            where = (matrix[row], regions[row], scales[row])
+            # Beyond the crop its border goes on in colour while the mask fades: no dark rim.
+            colour = _warp_back(crops[row], *where, "border")
+            patches.append((regions[row], colour, _warp_back(masks[row], *where, "zeros")))
         colour, weight = patches[0][1:] if len(patches) == 1 else _mean(patches, region)
         x0, y0, x1, y1 = region
         target = frames[place, :, y0:y1, x0:x1]
@@ -99,7 +99,7 @@ def paste_masks(
     for row, (place, region) in enumerate(zip(places, regions, strict=True)):
         x0, y0, x1, y1 = region
         if x0 < x1 and y0 < y1:
-            _, mask = _warp_back(masks[row], masks[row], matrix[row], region, scales[row])
+            mask = _warp_back(masks[row], matrix[row], region, scales[row], "zeros")
             total[place, :, y0:y1, x0:x1] += mask
     return total[:, 0].clamp(max=1)
 
@@ -145,14 +145,12 @@ def _union(one: Region, other: Region) -> Region:
 
 
 def _warp_back(
-    crop: Tensor, mask: Tensor, matrix: Tensor, region: Region, scale: float
-) -> tuple[Tensor, Tensor]:
-    """Bring a crop [C, S, S] and its mask [1, S, S] into a region of the frame."""
-    size = crop.shape[-1]
+    picture: Tensor, matrix: Tensor, region: Region, scale: float, padding: Padding
+) -> Tensor:
+    """Bring a crop or a mask [C, S, S] into a region of the frame: [C, h, w]."""
+    size = picture.shape[-1]
     grid = sampling_grid(matrix, region, (0, 0, size, size))
-    # Beyond the crop its border goes on in colour while the mask fades: no dark rim.
-    colour = sample(shrink(crop[None], scale), grid, "border")
-    return colour[0], sample(shrink(mask[None], scale), grid, "zeros")[0]
+    return sample(shrink(picture[None], scale), grid, padding)[0]
 
 
 def _mean(patches: list[Patch], region: Region) -> tuple[Tensor, Tensor]:
@@ -165,15 +163,15 @@ def _mean(patches: list[Patch], region: Region) -> tuple[Tensor, Tensor]:
         total[part] += torch.where(mask > 0, colour * mask, 0.0)
         weight[part] += mask
     tiny = torch.finfo(weight.dtype).tiny
-    return total / weight.clamp(min=tiny), weight.clamp(max=1)
+    return total / weight.clamp(min=tiny), weight
 
 
 def _blend(target: Tensor, colour: Tensor, weight: Tensor) -> Tensor:
-    """Move frame pixels [C, h, w] towards a colour [C, h, w] by a weight [1, h, w] of at most 1."""
+    """Move frame pixels [C, h, w] towards a colour [C, h, w] by a weight [1, h, w] cut off at 1."""
     # A copy in plane order is fast to work on, and the gradient needs what the caller overwrites.
     target = target.clone(memory_format=torch.contiguous_format)
     # Weight 0 alone would not do: a NaN in the crop or a -0.0 in the frame would change.
-    return torch.where(weight > 0, torch.lerp(target, colour, weight), target)
+    return torch.where(weight > 0, torch.lerp(target, colour, weight.clamp(max=1)), target)
 
 
 def _check_layers(name: str, crops: Tensor, masks: Tensor, matrix: Tensor, channels: int) -> None:

@@ -131,7 +131,11 @@ def sampling_grid(matrix: Tensor, output: Region, source: Span) -> Tensor:
 
 def sample(picture: Tensor, grid: Tensor, padding: Padding = "border") -> Tensor:
     """Read a picture [1, C, h, w] at a grid [1, H, W, 2]: bilinear, pixel centres at half."""
-    return F.grid_sample(picture, grid.to(picture.dtype), padding_mode=padding, align_corners=False)
+    dtype = torch.promote_types(picture.dtype, grid.dtype)  # half precision cannot hold a grid
+    sampled = F.grid_sample(
+        picture.to(dtype), grid.to(dtype), padding_mode=padding, align_corners=False
+    )
+    return sampled.to(picture.dtype)
 
 
 def check_placement(name: str, frames: Tensor, matrix: Tensor, frame: Tensor) -> list[int]:

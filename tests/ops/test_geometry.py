@@ -14,7 +14,7 @@ from faceloom.ops.geometry import (
     square_box,
     transform_points,
 )
-from faceloom.ops.templates import template_points
+from faceloom.ops.templates import POSE_TEMPLATES, template_points
 from skimage.transform import SimilarityTransform
 
 
@@ -118,8 +118,6 @@ def test_pose_template_of_ghost():
 
 
 def test_pose_template_recognises_its_own_points():
-    from faceloom.ops.templates import POSE_TEMPLATES
-
     points = torch.stack([template_points(name, 300) for name in POSE_TEMPLATES]) + 40
     matrix, index = fit_pose_template(points, 112)
     assert index.tolist() == [0, 1, 2, 3, 4]

@@ -7,7 +7,7 @@ from itertools import accumulate
 from ..architecture import Architecture
 from ..weights import StateDict, fill, matches
 from .adapter import FaceMesh
-from .network import BLOCKS, FaceMeshNetwork
+from .network import BLOCKS, POINTS, FaceMeshNetwork
 
 # The stem is items 0 and 1 of the backbone; each stage's last block tells its width.
 _LAST_BLOCKS = [1 + count for count in accumulate(BLOCKS)]
@@ -15,22 +15,21 @@ _WIDTHS = [f"backbone.{index}.convs.1.weight" for index in _LAST_BLOCKS]
 _PATTERN = {
     "backbone.0.weight": (None, 3, 3, 3),
     **dict.fromkeys(_WIDTHS, (None, None, 1, 1)),
-    "coord_head.6.weight": (None, None, 3, 3),
+    "coord_head.6.weight": (3 * POINTS, None, 3, 3),
     "conf_head.4.weight": (1, None, 3, 3),
 }
 
 
 def detect(state: StateDict) -> bool:
-    """Tell whether weights are FaceMesh's, of any width and number of points."""
+    """Tell whether weights are FaceMesh's, of any width."""
     return matches(state, _PATTERN)
 
 
 def load(state: StateDict) -> FaceMesh:
-    """Build FaceMesh with the sizes that the weights have."""
+    """Build FaceMesh with the widths that the weights have."""
     widths = [state[key].shape[0] for key in _WIDTHS]
-    outputs, hidden = state["coord_head.6.weight"].shape[:2]
-    points = outputs // 3
-    return FaceMesh(fill(lambda: FaceMeshNetwork(widths, hidden, points), state), points)
+    hidden = state["coord_head.6.weight"].shape[1]
+    return FaceMesh(fill(lambda: FaceMeshNetwork(widths, hidden), state))
 
 
 ARCHITECTURE = Architecture(

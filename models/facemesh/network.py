@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 INPUT = 192
+POINTS = 468
 BLOCKS = (2, 3, 3, 3, 3)
 """Residual blocks of each stage; all stages but the first begin by halving the size."""
 
@@ -44,10 +45,9 @@ class FaceMeshNetwork(nn.Module):
     Args:
         widths: channels of each stage.
         hidden: channels before the two outputs.
-        points: number of landmarks.
     """
 
-    def __init__(self, widths: Sequence[int], hidden: int, points: int) -> None:
+    def __init__(self, widths: Sequence[int], hidden: int) -> None:
         super().__init__()
         first, last = widths[0], widths[-1]
         stem = [nn.Conv2d(3, first, 3, stride=2), nn.PReLU(first)]
@@ -55,7 +55,7 @@ class FaceMeshNetwork(nn.Module):
         self.coord_head = nn.Sequential(
             *(Block(last, last, stride) for stride in (2, 1, 1)),
             *_neck(last, hidden),
-            nn.Conv2d(hidden, 3 * points, 3),
+            nn.Conv2d(hidden, 3 * POINTS, 3),
         )
         self.conf_head = nn.Sequential(
             Block(last, last, 2), *_neck(last, hidden), nn.Conv2d(hidden, 1, 3)
@@ -68,11 +68,11 @@ class FaceMeshNetwork(nn.Module):
             crops: [N, 3, 192, 192] RGB -1..1.
 
         Returns:
-            Points [N, points, 3] in crop pixels, the third column depth in the same scale, nearer
+            Points [N, 468, 3] in crop pixels, the third column depth in the same scale, nearer
             is less; and [N] the logit that the crop holds a face.
         """
         features = self.backbone(_pad_after(crops))
-        points = self.coord_head(features).reshape(crops.shape[0], -1, 3)
+        points = self.coord_head(features).reshape(-1, POINTS, 3)
         return points, self.conf_head(features).reshape(-1)
 
 

@@ -30,7 +30,7 @@ class YuNet:
     role: ClassVar[Role] = "detector"
     licence: ClassVar[str] = "Apache-2.0"
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def detect(self, frames: Tensor, threshold: float, size: int = 640) -> Faces:
         """Find the faces of each frame; see `Detector.detect`."""
         check_frames("YuNet", frames)

@@ -1,26 +1,21 @@
 """Draw triangulated faces: a z-buffered rasteriser, the piecewise-affine warp, masks from vertices.
 
-All triangles of all faces are cut into spans, the runs of pixels that a triangle covers in one row.
-Spans are flat lists, so nothing loops over triangles or faces, and no pixel outside a triangle is
-ever looked at. A pixel belongs to a triangle when its centre (integer + 0.5) does; centres on an
-edge go to the triangle on the right of it or below. Both triangles at an edge compute its crossing
-with a row from the same numbers, so that meshes have neither holes nor pixels drawn twice.
+All triangles of all faces are cut into spans at once (`spans.py`), each pixel picks the nearest of
+them, and only then are texture coordinates or weights computed, once a pixel.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .filters import gaussian_blur
+from .spans import nearest_span, scan
 
 _PIXELS_AT_ONCE = 1 << 22  # bounds the memory of a long batch to about 400 MB
 _LEAST_SIGMA = 0.3  # a narrower Gaussian changes no value by more than 1 %
 _LARGEST_SHRINK = 64.0
-_FURTHEST = torch.iinfo(torch.int32).max
 
 
 def rasterize(
@@ -111,7 +106,7 @@ def vertex_weights_to_mask(
     """Interpolate a weight per vertex over the mesh: a soft mask that follows the face.
 
     Args:
-        weights: [N, P] float, 0..1.
+        weights: [N, P] float; what leaves 0..1 is cut off after the interpolation, not before.
         points: [N, P, 2] float, (x, y) in mask pixels.
         triangles: [T, 3] int64, indices into P.
         size: side S of the mask in pixels.
@@ -169,23 +164,6 @@ def triangle_stretch(source: Tensor, target: Tensor, triangles: Tensor) -> Tenso
     return torch.where((before == 0) & (after == 0), 0, after / before)
 
 
-class _Spans(NamedTuple):
-    """R runs of pixels in a row; K attributes change linearly along each."""
-
-    triangle: Tensor
-    """[R] index into the triangles of all faces; ascending."""
-    line: Tensor
-    """[R] row of pixels, counted through all faces."""
-    begin: Tensor
-    """[R] column of the first pixel."""
-    length: Tensor
-    """[R] number of pixels, possibly 0."""
-    base: Tensor
-    """[R, K] attributes at column 0, that is at x = 0.5."""
-    slope: Tensor
-    """[R, K] change of the attributes from pixel to pixel."""
-
-
 def _draw(
     points: Tensor, corners: Tensor, triangles: Tensor, size: int, depth: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -207,8 +185,8 @@ def _draw(
 
 def _draw_pass(vertices: Tensor, channels: int, size: int, ordered: bool) -> tuple[Tensor, Tensor]:
     count, per_face = vertices.shape[:2]
-    spans = _scan(vertices, size)
-    shown = _nearest_span(spans, count, size, ordered)
+    spans = scan(vertices, size)
+    shown = nearest_span(spans, count, size, ordered)
     # One more span, for the pixels without a triangle. Gathering column by column is far faster
     # than gathering rows.
     index = F.pad(spans.triangle % per_face, (0, 1), value=-1).index_select(0, shown)
@@ -218,90 +196,6 @@ def _draw_pass(vertices: Tensor, channels: int, size: int, ordered: bool) -> tup
     values = [torch.addcmul(base[k], slope[k], column) for k in range(channels)]
     shape = (count, size, size)
     return index.view(shape), torch.stack(values).view(channels, *shape)
-
-
-def _scan(vertices: Tensor, size: int) -> _Spans:
-    """Cut triangles [N, T, 3, 2 + K] (y, x, attributes) into spans.
-
-    A triangle is halved at its middle corner's height. In each half all spans lie between the same
-    two edges: the long one from top to bottom, and a short one.
-    """
-    per_face = vertices.shape[1]
-    flat = vertices.flatten(0, 1)
-    # Sorted from top to bottom, an edge has the same direction in both of its triangles.
-    order = flat[..., 0].argsort(dim=1)
-    top, middle, bottom = flat.take_along_dim(order.unsqueeze(-1), dim=1).unbind(1)
-    upper = torch.stack((top, middle), dim=1).flatten(0, 1)
-    lower = torch.stack((middle, bottom), dim=1).flatten(0, 1)
-    first = _first_centre(upper[:, 0], size)
-    drawable = flat.isfinite().all(-1).all(-1).repeat_interleave(2)
-    half, line = _runs(first, (_first_centre(lower[:, 0], size) - first) * drawable)
-    triangle = half // 2
-    long = _cross(top, bottom, triangle, line + 0.5)
-    short = _cross(upper, lower, half, line + 0.5)
-    begin = _first_centre(torch.minimum(long[:, 0], short[:, 0]), size)
-    end = _first_centre(torch.maximum(long[:, 0], short[:, 0]), size)
-    base, slope = _along(long, short, begin, end - begin)
-    return _Spans(triangle, line + triangle // per_face * size, begin, end - begin, base, slope)
-
-
-def _first_centre(edge: Tensor, size: int) -> Tensor:
-    """First pixel in 0..size whose centre is not before `edge`; 0 if that is NaN."""
-    return (edge.detach() - 0.5).ceil().clamp(0, size).nan_to_num(0).long()
-
-
-def _runs(first: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """Write runs of numbers one after the other: each number's run, and the numbers.
-
-    Firsts [3, 7] and lengths [1, 2] give runs [0, 1, 1] and numbers [3, 7, 8].
-    """
-    run = torch.repeat_interleave(length)
-    ahead = first - (length.cumsum(0) - length)
-    return run, ahead.index_select(0, run) + torch.arange(len(run), device=run.device)
-
-
-def _cross(upper: Tensor, lower: Tensor, edge: Tensor, y: Tensor) -> Tensor:
-    """Where edges [E, 2 + K] (y, x, attributes) have height y: [R, 1 + K] (x, attributes).
-
-    Args:
-        upper: the edges' upper ends.
-        lower: their lower ends.
-        edge: [R] which edge is meant.
-        y: [R] a height between its two ends.
-    """
-    height = lower[:, 0] - upper[:, 0]
-    # No row meets a level edge; a stand-in keeps NaN out of the gradients.
-    height = torch.where(height > 0, height, 1).unsqueeze(-1)
-    origin, gradient = upper.index_select(0, edge), ((lower - upper) / height).index_select(0, edge)
-    return origin[:, 1:] + gradient[:, 1:] * (y.unsqueeze(-1) - origin[:, :1])
-
-
-def _along(one: Tensor, other: Tensor, begin: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """Attributes at column 0 and their slope, for spans between two points [R, 1 + K]."""
-    width = other[:, 0] - one[:, 0]
-    # Empty spans may have no width; a stand-in keeps NaN out of the gradients.
-    slope = (other - one)[:, 1:] / torch.where(length > 0, width, 1).unsqueeze(-1)
-    start = one[:, 1:] + slope * (begin + 0.5 - one[:, 0]).unsqueeze(-1)
-    # A single pixel needs no slope, and a needle's would be too steep to go to column 0 and back.
-    slope = slope * (length > 1).unsqueeze(-1)
-    return start - slope * begin.unsqueeze(-1), slope
-
-
-def _nearest_span(spans: _Spans, count: int, size: int, ordered: bool) -> Tensor:
-    """Which span each of the count * size^2 pixels shows; R where there is none."""
-    none = len(spans.length)
-    span, column = _runs(spans.begin, spans.length)
-    pixel = (spans.line * size).index_select(0, span) + column
-    if not ordered:
-        best = torch.full((count * size * size,), none, device=pixel.device)
-        return best.scatter_reduce_(0, pixel, span, "amin")
-    base, slope = spans.base[:, -1].detach(), spans.slope[:, -1].detach()
-    depth = base.index_select(0, span) + slope.index_select(0, span) * column
-    bits = depth.float().view(torch.int32)
-    # The bits of positive floats sort as integers do, those of negative ones the other way round.
-    rank = torch.where(bits < 0, bits ^ _FURTHEST, bits).long()
-    best = torch.full((count * size * size,), (_FURTHEST << 32) | none, device=pixel.device)
-    return best.scatter_reduce_(0, pixel, (rank << 32) | span, "amin") & 0xFFFFFFFF
 
 
 def _signed_area(points: Tensor, triangles: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def save_frames(
         compress_level: zlib's, 0..9.
 
     Returns:
-        For each file its name, its subfolder and its full path.
+        For each file its name, its subfolder, and its path from `folder` on.
 
     Raises:
         ValueError: the prefix leads out of the folder, or `images` has another shape.
@@ -49,7 +49,8 @@ def save_frames(
         stem = base.name.replace("%batch_num%", str(index))
         path = target / f"{stem}_{first + index:05}_.png"
         write_png(path, frame, texts, compress_level)
-        saved.append({"filename": path.name, "subfolder": subfolder, "path": str(path)})
+        shown = folder / subfolder / path.name
+        saved.append({"filename": path.name, "subfolder": subfolder, "path": str(shown)})
     return saved
 
 

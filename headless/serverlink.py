@@ -23,11 +23,14 @@ class ServerLink:
     def __init__(self, url: str) -> None:
         """Take the server's address; "http://" may be left out."""
         self.url = (url if "://" in url else f"http://{url}").rstrip("/")
+        # urllib would open files and FTP too.
+        if not self.url.startswith(("http://", "https://")):
+            raise WorkflowError(f"no answer from {url}: a server's address starts with http://")
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Fetch a path."""
         target = f"{path}?{urlencode(query)}" if query else path
-        status, body = self._ask(Request(self.url + target))
+        status, body = self._ask(target)
         if status != 200:
             raise WorkflowError(f"{self.url}{path} answered {status}; is this a ComfyUI server?")
         return body
@@ -39,8 +42,7 @@ class ServerLink:
     def post_json(self, path: str, data: object) -> tuple[int, dict[str, Any]]:
         """Send JSON; give the status and the JSON object that came back."""
         headers = {"Content-Type": "application/json"}
-        request = Request(self.url + path, json.dumps(data).encode(), headers)
-        status, body = self._ask(request)
+        status, body = self._ask(path, json.dumps(data).encode(), headers)
         return status, self._parse(path, body)
 
     def upload(self, picture: Path) -> str:
@@ -54,14 +56,17 @@ class ServerLink:
         )
         body = head.encode() + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        status, answer = self._ask(Request(f"{self.url}/upload/image", body, headers))
+        status, answer = self._ask("/upload/image", body, headers)
         if status != 200:
             raise WorkflowError(f"{self.url} did not take the picture {picture}: status {status}")
         stored = self._parse("/upload/image", answer)
         return "/".join(filter(None, (stored.get("subfolder"), stored["name"])))
 
-    def _ask(self, request: Request) -> tuple[int, bytes]:
+    def _ask(
+        self, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         try:
+            request = Request(self.url + target, body, dict(headers or {}))
             with urlopen(request, timeout=TIMEOUT) as answer:
                 return answer.status, answer.read()
         except HTTPError as error:

@@ -20,6 +20,7 @@ SIZE = 256
 FACE = 320
 """Side in frame pixels of what the crop shows."""
 ROUNDS = 20
+WARM_UP = 5
 THREADS = 2
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920), "4K": (2160, 3840)}
 
@@ -52,28 +53,28 @@ def main() -> None:
 
 
 def milliseconds(height: int, width: int) -> tuple[float, float]:
-    """Median times of `paste_` and of the whole-frame recipe, taking turns."""
+    """Median times of `paste_` and of the whole-frame recipe.
+
+    One after the other and not in turns: the idle threads of either library spin for a while, and
+    would take the cores from the other.
+    """
     frame = torch.rand(1, height, width, 3)
     face, matrix, mask = torch.rand(1, 3, SIZE, SIZE), placed((width / 2, height / 2), 10), disc()
     picture: Array = frame[0].numpy().copy()
     square: Array = np.ascontiguousarray(face[0].permute(1, 2, 0).numpy())
     to_frame: Array = cv2.invertAffineTransform(matrix[0].numpy())
-    return side_by_side(
-        lambda: paste_(frame.permute(0, 3, 1, 2), face, mask, matrix, FIRST),
-        lambda: paste_whole_frame(picture, square, to_frame),
-    )
+    ours = median_ms(lambda: paste_(frame.permute(0, 3, 1, 2), face, mask, matrix, FIRST))
+    return ours, median_ms(lambda: paste_whole_frame(picture, square, to_frame))
 
 
-def side_by_side(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Median milliseconds of two functions whose runs take turns."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(ROUNDS + 3):
-        for run, record in zip((first, second), times, strict=True):
-            begin = time.perf_counter()
-            run()
-            if turn >= 3:  # the first turns warm caches up
-                record.append((time.perf_counter() - begin) * 1e3)
-    return statistics.median(times[0]), statistics.median(times[1])
+def median_ms(run: Callable[[], object]) -> float:
+    """Median milliseconds of a function."""
+    times = []
+    for _ in range(ROUNDS + WARM_UP):
+        begin = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - begin) * 1e3)
+    return statistics.median(times[WARM_UP:])
 
 
 def paste_whole_frame(frame: Array, face: Array, to_frame: Array) -> Array:

@@ -9,11 +9,15 @@ from tqdm import tqdm
 
 from .graph import Node
 
+FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
+
 
 @contextmanager
 def bar(node: Node) -> Iterator[Callable[[int, int], None]]:
     """Show one node's progress; a node that reports none is one step."""
-    with tqdm(total=1, desc=node.label, disable=None, dynamic_ncols=True) as shown:
+    with tqdm(
+        total=1, desc=node.label, disable=None, dynamic_ncols=True, bar_format=FORMAT
+    ) as shown:
 
         def report(done: int, total: int) -> None:
             shown.total = total

@@ -76,12 +76,18 @@ def _read_pickle(path: Path) -> Any:
 
 
 def _pickle_error(error: Exception) -> CheckpointError:
+    # Torch's own text is not passed on: it advises to run the file's code.
     text = str(error)
     named = re.search(r"(?:GLOBAL|class|function|global)\s+`?([\w.]+\.[\w.]+)", text)
     if isinstance(error, UnpicklingError) and named:
         return CheckpointError(
             f"the file holds code ({named[1]}) besides weights, and FaceLoom runs no code from "
             "checkpoints; use a .safetensors version of it."
+        )
+    if isinstance(error, UnpicklingError):
+        return CheckpointError(
+            "the file is damaged, or holds more than weights, and FaceLoom runs no code from "
+            "checkpoints; download it again, or use a .safetensors version of it."
         )
     if "TorchScript" in text:
         return CheckpointError(
@@ -92,8 +98,5 @@ def _pickle_error(error: Exception) -> CheckpointError:
 
 
 def _damaged(error: Exception) -> CheckpointError:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else "no more is known"
-    return CheckpointError(
-        f"the file is damaged or cut short ({type(error).__name__}: {first[:160]}); "
-        "download it again."
-    )
+    reason = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0].rstrip(".")
+    return CheckpointError(f"the file is damaged or cut short ({reason}); download it again.")

@@ -43,7 +43,7 @@ class Graph:
 
         try:
             module: nn.Module = convert(self.proto)
-        except (NotImplementedError, RuntimeError, TypeError, ValueError, KeyError) as error:
+        except Exception as error:  # each of its converters fails in its own way
             operations = ", ".join(sorted({node.op_type for node in self.proto.graph.node}))
             raise CheckpointError(
                 f"onnx2torch cannot turn this ONNX graph into torch modules ({error}); "

@@ -13,13 +13,13 @@ def letterbox(
     """Reduce frames, never enlarge them, and pad them right and below with zeros.
 
     Args:
-        frames: [B, C, H, W].
+        frames: [B, C, H, W] float; values beyond 0..1 are clamped.
         size: longest side to keep; 0 keeps any.
         multiple: the canvas is this many times a whole number on both sides.
         canvas: (H, W) of a network that takes this size only; then `multiple` is not used.
 
     Returns:
-        The canvas [B, C, H', W'], and [2] the factors from frame to canvas pixels in x and y.
+        The canvas [B, C, H', W'] float32, and [2] the factors from frame to canvas pixels, x and y.
     """
     height, width = frames.shape[-2:]
     limits = [1.0, size / max(height, width)] if size else [1.0]
@@ -27,9 +27,14 @@ def letterbox(
         limits += [canvas[0] / height, canvas[1] / width]
     rows, columns = (max(1, round(side * min(limits))) for side in (height, width))
     full = canvas or (-(-rows // multiple) * multiple, -(-columns // multiple) * multiple)
-    reduced = area_resize(area_resize(frames, rows, -2), columns, -1)
+    # One by one: the sums behind a reduction need several times a frame's memory.
+    reduced = torch.cat([_reduce(frame, rows, columns) for frame in frames[:, None]])
     scale = torch.tensor([columns / width, rows / height], device=frames.device)
     return F.pad(reduced, (0, full[1] - columns, 0, full[0] - rows)), scale
+
+
+def _reduce(frame: Tensor, rows: int, columns: int) -> Tensor:
+    return area_resize(area_resize(frame.float().clamp(0, 1), rows, -2), columns, -1)
 
 
 def area_resize(x: Tensor, size: int, dim: int) -> Tensor:

@@ -20,7 +20,11 @@ _OVERLAP = 0.3  # of two boxes of one face, as in OpenCV's FaceDetectorYN
 
 @dataclass(frozen=True, eq=False)
 class YuNet:
-    """A `Detector`. Faces turned by more than about 60 degrees in the plane are missed."""
+    """A `Detector` for upright faces.
+
+    On faces turned in the plane the points drift: by a fifth of the eye distance at 45 degrees, and
+    beyond about 60 degrees they mean nothing, though a box is still found.
+    """
 
     network: nn.Module
     """Maps BGR 0..255 to the heads `cls_8` to `kps_32`."""
@@ -35,7 +39,7 @@ class YuNet:
         """Find the faces of each frame; see `Detector.detect`."""
         check_frames("YuNet", frames)
         count, _, height, width = frames.shape
-        canvas, scale = letterbox(frames.float().clamp(0, 1), size, STRIDES[-1], self.canvas)
+        canvas, scale = letterbox(frames, size, STRIDES[-1], self.canvas)
         scores, boxes, points = decode(self._heads(255 * canvas.flip(1)), canvas.shape[-1])
         boxes = boxes / scale.repeat(2)
         frame, cell = best_boxes(boxes, scores, threshold, _OVERLAP)

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..faces import Crops, Faces
-from ..host.images import frames_from_image, image_from_frames, masks_from_mask
 from ..host.device import to_intermediate
+from ..host.images import frames_from_image, image_from_frames
 from ..host.node_api import io, schema
 from ..ops.geometry import ffhq_quad, fit_pose_template, fit_similarity, square_box
 from ..ops.templates import TEMPLATES, template_points

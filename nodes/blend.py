@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from ..faces import Crops
 from ..host.node_api import io, schema
-from ..ops.blend import METHODS, blend, feather
+from ..host.progress import steps
+from ..ops.composite import METHODS, composite
 from .inputs import check_pair, mask_of
 from .sockets import CropsSocket
+
+CHUNK = 8
 
 
 class BlendFaces(io.ComfyNode):
@@ -39,7 +43,7 @@ class BlendFaces(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "feather",
-                    default=0.06,
+                    default=0.04,
                     min=0.0,
                     max=0.5,
                     step=0.01,
@@ -73,6 +77,8 @@ class BlendFaces(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Blend Faces")
-        alpha = soften(mask_of(crops, mask, "Blend Faces"), feather)
-        image = blend(crops.image, target.image, alpha, method, opacity)
-        return io.NodeOutput(replace(crops, image=image, mask=support(alpha)))
+        where = mask_of(crops, mask, "Blend Faces")
+        pairs = zip(*(x.split(CHUNK) for x in (crops.image, target.image, where)), strict=True)
+        blended = [composite(*pair, method, feather, opacity) for pair in steps(list(pairs))]
+        image, support = (torch.cat(parts) for parts in zip(*blended, strict=True))
+        return io.NodeOutput(replace(crops, image=image, mask=support))

@@ -10,7 +10,9 @@ from torch import Tensor
 from ..faces import Crops
 from ..host.node_api import io, schema
 from ..ops.colour import match_histogram, match_linear, match_mean_std
-from .inputs import check_pair, mask_of
+from ..ops.face_regions import features_mask
+from ..ops.light import match_light
+from .inputs import check_pair, landmarks_of, mask_of
 from .sockets import CropsSocket
 
 METHODS = {
@@ -37,7 +39,7 @@ class MatchColour(io.ComfyNode):
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),
-                    default="mean and deviation",
+                    default="linear (MKL)",
                     tooltip=(
                         "mean and deviation (in Lab): gentle. linear: also turns the colour axes. "
                         "histogram: closest, can break up flat skin."
@@ -50,6 +52,14 @@ class MatchColour(io.ComfyNode):
                     max=1.0,
                     step=0.05,
                     tooltip="0 leaves the colours, 1 matches them fully.",
+                ),
+                io.Float.Input(
+                    "light",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far broad light and shade follow the target's, place by place.",
                 ),
                 io.Mask.Input(
                     "mask",
@@ -67,9 +77,19 @@ class MatchColour(io.ComfyNode):
         target: Crops,
         method: str,
         strength: float,
+        light: float,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Match Colour")
-        weight = mask_of(crops, mask, "Match Colour")
+        weight = skin_of(crops, mask_of(crops, mask, "Match Colour"))
         matched = METHODS[method](crops.image, target.image, weight, weight)
-        return io.NodeOutput(replace(crops, image=torch.lerp(crops.image, matched, strength)))
+        image = torch.lerp(crops.image, matched, strength)
+        image = torch.lerp(image, match_light(image, target.image, weight), light)
+        return io.NodeOutput(replace(crops, image=image))
+
+
+def skin_of(crops: Crops, mask: Tensor) -> Tensor:
+    """Leave out eyes, brows and lips where landmarks tell them: paint and gaze are no light."""
+    if crops.faces.landmarks is None or not len(crops):
+        return mask
+    return mask * (1 - features_mask(landmarks_of(crops, "Match Colour"), crops.size))

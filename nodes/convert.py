@@ -14,6 +14,7 @@ from ..faces.convert import (
     to_bounding_boxes,
     to_segs,
 )
+from ..faces.select import one_frame
 from ..host.images import frames_from_image
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
@@ -69,7 +70,7 @@ class BoundingBoxesToFaces(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: Tensor, bounding_boxes: Any) -> io.NodeOutput:  # noqa: ANN401
+    def execute(cls, image: Tensor, bounding_boxes: Any) -> io.NodeOutput:
         frames = frames_from_image(image, "Bounding Boxes to Faces")
         size = (frames.shape[2], frames.shape[3])
         return io.NodeOutput(from_bounding_boxes(bounding_boxes, size, len(frames)))
@@ -99,15 +100,24 @@ class FacesToSegs(io.ComfyNode):
                     step=0.1,
                     tooltip="Side of the crop region over that of the face's box.",
                 ),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    min=0,
+                    max=99999,
+                    tooltip="Which frame; SEGS hold one.",
+                ),
             ],
             outputs=[SegsSocket.Output(display_name="segs")],
         )
 
     @classmethod
     def execute(
-        cls, faces: Faces, crop_factor: float, image: Tensor | None = None
+        cls, faces: Faces, crop_factor: float, frame: int, image: Tensor | None = None
     ) -> io.NodeOutput:
-        return io.NodeOutput(to_segs(faces, image, crop_factor))
+        chosen = one_frame(faces, frame)
+        picture = None if image is None else image[frame : frame + 1]
+        return io.NodeOutput(to_segs(chosen, picture, crop_factor))
 
 
 class SegsToFaces(io.ComfyNode):
@@ -126,7 +136,7 @@ class SegsToFaces(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, segs: Any) -> io.NodeOutput:  # noqa: ANN401
+    def execute(cls, segs: Any) -> io.NodeOutput:
         return io.NodeOutput(from_segs(segs))
 
 

@@ -10,6 +10,7 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..host.progress import steps
 from ..models import Detector, Landmarker
+from .inputs import frames_of
 from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
 
 
@@ -33,7 +34,7 @@ class DetectFaces(io.ComfyNode):
                     min=0.05,
                     max=0.99,
                     step=0.01,
-                    tooltip="Lowest score that counts as a face. Lower finds more, also wrong ones.",
+                    tooltip="Lowest score of a face. Lower finds more, wrong ones too.",
                 ),
                 io.Int.Input(
                     "detection_size",
@@ -86,9 +87,7 @@ class FindLandmarks(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, image: Tensor, faces: Faces, landmarker: Hosted[Landmarker]
-    ) -> io.NodeOutput:
+    def execute(cls, image: Tensor, faces: Faces, landmarker: Hosted[Landmarker]) -> io.NodeOutput:
         frames = frames_of(faces, image, "Find Landmarks")
         network = landmarker.use()
         chunks = [faces[start : start + 16] for start in range(0, max(len(faces), 1), 16)]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..faces import Crops, Faces
 from ..host.images import frames_from_image, masks_from_mask
+from ..ops.geometry import transform_points
 from ..ops.masks import fit_mask
 
 
@@ -28,19 +29,20 @@ def frames_of(faces: Faces, image: Tensor, node: str) -> Tensor:
 
 
 def landmarks_of(crops: Crops, node: str) -> Tensor:
-    """Landmarks [N,L,2|3] of the crops' faces, in frame pixels.
+    """Landmarks [N,L,2|3] of the crops' faces, in pixels of the crops.
 
     Raises:
         ValueError: the faces carry no landmarks.
     """
-    if crops.faces.landmarks is None:
-        if len(crops):
-            raise ValueError(
-                f"{node}: these crops carry no landmarks. Put Find Landmarks between "
-                "Detect Faces and Align Faces."
-            )
-        return crops.matrix.new_zeros(0, 0, 2)
-    return crops.faces.landmarks
+    landmarks = crops.faces.landmarks
+    if landmarks is None and len(crops):
+        raise ValueError(
+            f"{node}: these crops carry no landmarks. Put Find Landmarks between "
+            "Detect Faces and Align Faces."
+        )
+    if landmarks is None:
+        return crops.matrix.new_zeros(0, 468, 3)
+    return transform_points(crops.matrix, landmarks.to(crops.device))
 
 
 def mask_of(crops: Crops, mask: Tensor | None, node: str) -> Tensor:

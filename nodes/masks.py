@@ -12,8 +12,8 @@ from ..host.images import masks_from_mask
 from ..host.node_api import io, schema
 from ..ops.blend import feather
 from ..ops.face_regions import PARTS, SHAPES, face_mask
-from ..ops.geometry import transform_points
 from ..ops.masks import box_mask, grow
+from ..ops.skin import skin_likeness
 from .inputs import landmarks_of
 from .sockets import CropsSocket
 
@@ -28,8 +28,8 @@ class FaceMask(io.ComfyNode):
             display_name="Face Mask",
             category="FaceLoom/mask",
             description=(
-                "Draws the mask of each face from its landmarks. Parts that are left out keep the "
-                "target's own pixels. A mask that the crops already carry is kept inside."
+                "Draws the mask of each face from its landmarks. Parts that are kept stay the "
+                "target's own. It stays inside a mask that the crops already carry."
             ),
             search_aliases=["mask face", "face hull", "mask eyes", "mask mouth"],
             inputs=[
@@ -52,6 +52,14 @@ class FaceMask(io.ComfyNode):
                     )
                     for part in PARTS
                 ),
+                io.Boolean.Input(
+                    "skin_only",
+                    default=True,
+                    tooltip=(
+                        "Leave what is not coloured like the face's skin, such as hair over it. "
+                        "Give the target's crops to this node, before they are swapped."
+                    ),
+                ),
             ],
             outputs=[
                 CropsSocket.Output(display_name="crops"),
@@ -60,13 +68,15 @@ class FaceMask(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, crops: Crops, shape: str, **keep: bool) -> io.NodeOutput:
+    def execute(cls, crops: Crops, shape: str, skin_only: bool, **keep: bool) -> io.NodeOutput:
         if shape == "box":
             mask = box_mask(len(crops), crops.size, blur=0.15, device=crops.device)
         else:
-            landmarks = transform_points(crops.matrix, landmarks_of(crops, "Face Mask"))
+            landmarks = landmarks_of(crops, "Face Mask")
             kept = [part for part in PARTS if keep[f"keep_{part}"]]
             mask = face_mask(landmarks, crops.size, shape, kept)
+            if skin_only:
+                mask = mask * skin_likeness(crops.image, landmarks)
         if crops.mask is not None:
             mask = mask * crops.mask
         return io.NodeOutput(replace(crops, mask=mask), to_intermediate(mask[:, 0]))

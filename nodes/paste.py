@@ -50,7 +50,9 @@ class PasteFaces(io.ComfyNode):
         masks, frame = mask_of(crops, mask, "Paste Faces"), crops.faces.frame
         pasted = paste(frames, crops.image, masks, crops.matrix, frame)
         changed = paste_masks(masks, crops.matrix, frame, len(frames), crops.faces.image_size)
-        return io.NodeOutput(_with_alpha(image_from_frames(pasted), image), to_intermediate(changed))
+        return io.NodeOutput(
+            _with_alpha(image_from_frames(pasted), image), to_intermediate(changed)
+        )
 
 
 def _with_alpha(pasted: Tensor, image: Tensor) -> Tensor:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from ..faces import Crops
 from ..faces.select import rank_in_frame
 from ..host.device import to_intermediate
 from ..host.node_api import io, schema
 from ..host.progress import steps
-from ..ops.geometry import transform_points
 from ..ops.reenact import reenact_mesh
-from .inputs import landmarks_of
+from .inputs import landmarks_of, mask_of
 from .sockets import CropsSocket
 
 CHUNK = 8
@@ -31,8 +29,9 @@ class ReenactFace(io.ComfyNode):
             category="FaceLoom/generate",
             description=(
                 "Carries the source's face into the pose and expression of each target face, by "
-                "the triangles of a face mesh and without a network. The mask says where that "
-                "worked: eyes and mouth that do not open alike stay the target's."
+                "the triangles of a face mesh and without a network. The mask is the target's, "
+                "less what could not be carried over: eyes or a mouth shut in one face and open "
+                "in the other, and what the source hides."
             ),
             search_aliases=["face swap", "mesh warp", "face transfer", "expression transfer"],
             inputs=[
@@ -54,12 +53,12 @@ class ReenactFace(io.ComfyNode):
 
     @classmethod
     def execute(cls, source: Crops, target: Crops) -> io.NodeOutput:
-        chosen = source_for_each(source, target)
-        points = [transform_points(c.matrix, landmarks_of(c, "Reenact Face")) for c in (chosen, target)]
-        batches = zip(*(part.split(CHUNK) for part in (chosen.image, *points)), strict=True)
+        source = source_for_each(source, target)
+        points = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
+        batches = zip(*(x.split(CHUNK) for x in (source.image, *points)), strict=True)
         parts = [reenact_mesh(*batch, target.size) for batch in steps(list(batches))]
-        image = torch.cat([image for image, _ in parts])
-        mask = torch.cat([mask for _, mask in parts])
+        image, trust = (torch.cat(part) for part in zip(*parts, strict=True))
+        mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), to_intermediate(mask[:, 0]))
 
 

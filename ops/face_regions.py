@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .filters import gaussian_blur
+from .filters import dilate, erode, gaussian_blur
 from .landmark_sets import CONTOURS, landmark_set
 from .masks import hull_mask, polygon_mask
 from .mesh import vertex_weights_to_mask
@@ -25,7 +25,9 @@ PARTS: dict[str, tuple[str, ...]] = {
 """The parts that a mask can leave out, with their contours."""
 
 # Row of the mesh above the brows; the oval closes the forehead.
-_FOREHEAD = (151, 108, 69, 104, 68, 71, 337, 299, 333, 298, 301)
+_FOREHEAD = (151, 108, 69, 104, 68, 71, 139, 337, 299, 333, 298, 301, 368)
+# Cosine between surface and view from which skin is too slanted to use, and fully usable.
+_GRAZING, _FRONTAL = 0.05, 0.35
 _PART_SOFTNESS = 0.008  # of the crop's side: about the width of a lash line
 
 
@@ -83,13 +85,60 @@ def part_mask(landmarks: Tensor, size: int, part: str) -> Tensor:
     return gaussian_blur(filled.amax(0), _PART_SOFTNESS * size)
 
 
+def features_mask(landmarks: Tensor, size: int) -> Tensor:
+    """Draw eyes, brows and lips together; arguments, result and errors as `part_mask`."""
+    parts = [part_mask(landmarks, size, part) for part in ("eyes", "brows", "lips")]
+    return torch.stack(parts).amax(0)
+
+
+def vertex_visibility(landmarks: Tensor) -> Tensor:
+    """How well each vertex of a face faces the camera.
+
+    Args:
+        landmarks: [N, L, 3] float32, (x, y) and depth in one unit, nearer is less.
+
+    Returns:
+        [N, L] float32: 1 where the surface faces the camera, 0 where it is edge-on or turned away.
+
+    Raises:
+        ValueError: landmarks without triangles.
+    """
+    triangles = landmark_set(landmarks.shape[1]).triangles.to(landmarks.device)
+    corners = landmarks[:, triangles]
+    normals = torch.linalg.cross(
+        corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
+    )
+    vertex = torch.zeros_like(landmarks)
+    for corner in range(3):
+        vertex = vertex.index_add(1, triangles[:, corner], normals)
+    cosine = vertex[..., 2] / vertex.norm(dim=-1).clamp(min=1e-6)
+    return ((cosine - _GRAZING) / (_FRONTAL - _GRAZING)).clamp(0, 1)
+
+
 def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
     """Weights of 0 on the outline and 1 one row of the mesh further in, steepened between."""
     triangles = landmark_set(landmarks.shape[1]).triangles.to(landmarks.device)
     weights = landmarks.new_ones(landmarks.shape[:2])
     weights[:, list(CONTOURS["oval"])] = 0
     if not forehead:
-        weights[:, list(_FOREHEAD)] = 0
-    depth = landmarks[..., 2] if landmarks.shape[2] == 3 else None
+        weights[:, list(_FOREHEAD)] = -0.8
+    depth = None
+    if landmarks.shape[2] == 3:
+        depth = landmarks[..., 2]
+        weights = weights * vertex_visibility(landmarks)
     mask = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
-    return ((mask - 0.3) / 0.4).clamp(0, 1)
+    # The side of a nose that is seen edge-on is a crack inside the face, not its outline.
+    return close(((mask - 0.3) / 0.4).clamp(0, 1), 0.03 * size)
+
+
+def close(mask: Tensor, radius: float) -> Tensor:
+    """Morphological closing: fill holes, cracks and bays narrower than twice `radius` pixels.
+
+    Args:
+        mask: [N, 1, H, W] in 0..1.
+        radius: in pixels.
+
+    Returns:
+        The same shape, nowhere smaller than `mask`.
+    """
+    return erode(dilate(mask, radius), radius)

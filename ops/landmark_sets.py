@@ -45,7 +45,7 @@ class LandmarkSet:
     """A set of L landmarks."""
 
     mean: Tensor
-    """[L, 3] float32: mean frontal face, x right, y down, z away from the camera, about unit RMS."""
+    """[L, 3] float32: mean frontal face; x right, y down, z away from the camera; of unit size."""
     triangles: Tensor
     """[T, 3] int64: corners in clockwise order as seen in a frontal face."""
     mirror: Tensor

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .multigrid import EAST, SOUTH, laplacian, solve
+from .multigrid import EAST, SOUTH, solve
 
 
 class _Solve(torch.autograd.Function):
@@ -16,7 +16,7 @@ class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, right: Tensor, inside: Tensor) -> Tensor:
         ctx.save_for_backward(inside)
-        return solve(laplacian(inside, right.dtype), right)
+        return solve(inside, right)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .face_regions import part_mask
+from .face_regions import PARTS, close, part_mask, vertex_visibility
+from .filters import erode
+from .inpaint import pull_push
 from .landmark_sets import CONTOURS, landmark_set
 from .mesh import vertex_weights_to_mask, warp_mesh
+from .skin import skin_likeness
 
-# Cosine between surface and view from which texture is too slanted to use, and fully usable.
-_GRAZING, _FRONTAL = 0.05, 0.35
-_OPENINGS = {"eyes": ("left_eye", "right_eye"), "inner_mouth": ("inner_mouth",)}
+_OPENINGS = ("eyes", "inner_mouth")
+# Openings (area over squared width) below which an eye or a mouth counts as shut, and the
+# difference to the other face from which it matters.
+_SHUT, _DIFFERENT = 0.1, 0.08
 
 
 def reenact_mesh(
@@ -19,12 +23,13 @@ def reenact_mesh(
 ) -> tuple[Tensor, Tensor]:
     """Show the source's face in the target's pose and expression.
 
-    What the source turned away from the camera is taken from the other half of its face. Eyes and
-    mouth that are shut in one picture and open in the other cannot be carried over; there, and
-    where both halves are hidden, the confidence is 0, so that the target shows through.
+    What the source hides, by turning away or behind hair, is taken from the other half of its
+    face. Eyes and mouth that are shut in one face and open in the other cannot be carried over;
+    there, and where both halves are hidden, the confidence is 0, so that the target can show
+    through, and the picture is a smooth continuation of the rest.
 
     Args:
-        texture: [N, 3, H, W] source crops, RGB 0..1.
+        texture: [N, 3, H, H] source crops, RGB 0..1.
         source: [N, 468, 3] float32 landmarks in pixels of the texture, and depth.
         target: [N, 468, 3] float32 landmarks in pixels of the output, and depth.
         size: side S of the output in pixels.
@@ -36,75 +41,73 @@ def reenact_mesh(
     Raises:
         ValueError: shapes do not fit, or landmarks without depth or triangles.
     """
-    mesh = landmark_set(source.shape[1])
-    triangles, mirror = mesh.triangles.to(source.device), mesh.mirror.to(source.device)
-    goal, depth = target[..., :2], target[..., 2]
-    seen = vertex_visibility(source, triangles)
-    own, other = source[..., :2], source[:, mirror, :2]
-    direct, covered = warp_mesh(texture, own, goal, triangles, size, depth)
-    across, _ = warp_mesh(texture, other, goal, triangles, size, depth)
-    trust = vertex_weights_to_mask(seen, goal, triangles, size, depth)
-    trust_across = vertex_weights_to_mask(seen[:, mirror], goal, triangles, size, depth)
+    _check(texture, source, target)
+    mirror = landmark_set(source.shape[1]).mirror.to(source.device)
+    seen = vertex_visibility(source)
+    layers = torch.cat([texture, skin_likeness(texture, source)], 1)
+    direct, trust = _carry(layers, source, seen, target, size)
+    across, trust_across = _carry(layers, source[:, mirror], seen[:, mirror], target, size)
     rest = (1 - trust) * trust_across
     total = trust + rest
-    image = torch.where(total > 0, (trust * direct + rest * across) / total.clamp(min=1e-6), direct)
-    confidence = covered * total
-    for part, contours in _OPENINGS.items():
-        for contour in contours:
-            lost = ~carries_over(source, target, contour)
-            hidden = part_mask(target, size, part) * lost[:, None, None, None]
-            confidence = confidence * (1 - hidden)
+    image = (trust * direct + rest * across) / total.clamp(min=1e-6)
+    confidence = close(total, 0.012 * size)
+    image = pull_push(image, (erode(confidence, 2.0) > 0.5).to(image.dtype))
+    for part in _OPENINGS:
+        lost = ~carries_over(source, target, part)
+        confidence = confidence * (1 - part_mask(target, size, part) * lost[:, None, None, None])
     return image, confidence
 
 
-def vertex_visibility(landmarks: Tensor, triangles: Tensor) -> Tensor:
-    """How well each vertex of a face faces the camera.
-
-    Args:
-        landmarks: [N, P, 3] float32, (x, y) and depth in one unit, nearer is less.
-        triangles: [T, 3] int64, clockwise as seen in a frontal face.
-
-    Returns:
-        [N, P] float32: 1 where the surface faces the camera, 0 where it is edge-on or turned away.
-    """
-    corners = landmarks[:, triangles]
-    normals = torch.linalg.cross(
-        corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
-    )
-    vertex = torch.zeros_like(landmarks)
-    for corner in range(3):
-        vertex = vertex.index_add(1, triangles[:, corner], normals)
-    cosine = vertex[..., 2] / vertex.norm(dim=-1).clamp(min=1e-6)
-    return ((cosine - _GRAZING) / (_FRONTAL - _GRAZING)).clamp(0, 1)
-
-
-def carries_over(source: Tensor, target: Tensor, contour: str) -> Tensor:
-    """Whether an eye or the inner mouth is open, or shut, in both faces alike.
+def carries_over(source: Tensor, target: Tensor, part: str) -> Tensor:
+    """Whether eyes or mouth are open, or shut, in both faces alike.
 
     Args:
         source: [N, 468, 2 or 3] landmarks of the source, in any unit.
         target: the same of the target.
-        contour: a name in `CONTOURS`.
+        part: "eyes" or "inner_mouth".
 
     Returns:
         [N] bool.
     """
-    before, after = opening(source, contour), opening(target, contour)
-    return (after < before + 0.06) & (after > 0.35 * before)
+    before, after = opening(source, part), opening(target, part)
+    less, more = torch.minimum(before, after), torch.maximum(before, after)
+    return (less >= _SHUT) | (more - less <= _DIFFERENT)
 
 
-def opening(landmarks: Tensor, contour: str) -> Tensor:
-    """Area of a contour over the square of its width: 0 is shut, a round eye has about 0.3.
+def opening(landmarks: Tensor, part: str) -> Tensor:
+    """How far eyes or mouth are open: the area over the square of the width.
 
     Args:
         landmarks: [N, 468, 2 or 3], in any unit.
-        contour: a name in `CONTOURS`.
+        part: "eyes" or "inner_mouth"; both eyes count alike.
 
     Returns:
-        [N] float32.
+        [N] float32: 0 is shut, a wide open eye has about 0.35.
     """
-    points = landmarks[:, list(CONTOURS[contour]), :2]
-    follower = points.roll(-1, dims=1)
-    area = (points[..., 0] * follower[..., 1] - points[..., 1] * follower[..., 0]).sum(1) / 2
-    width = (points - points[:, :1]).square().sum(-1).amax(1)
-    return area.abs() / width.clamp(min=1e-6)
+    contours = torch.tensor([CONTOURS[name] for name in PARTS[part]], device=landmarks.device)
+    points = landmarks[:, contours, :2]
+    x, y = points.unbind(-1)
+    area = (x * y.roll(-1, 2) - y * x.roll(-1, 2)).sum(2).abs() / 2
+    width = (points - points[:, :, :1]).square().sum(-1).amax(2)
+    return (area / width.clamp(min=1e-6)).mean(1)
+
+
+def _carry(
+    layers: Tensor, source: Tensor, seen: Tensor, target: Tensor, size: int
+) -> tuple[Tensor, Tensor]:
+    """Warp the picture, and the trust in it: its last layer times how well it was seen."""
+    triangles = landmark_set(source.shape[1]).triangles.to(source.device)
+    goal, depth = target[..., :2], target[..., 2]
+    carried, _ = warp_mesh(layers, source[..., :2], goal, triangles, size, depth)
+    weight = vertex_weights_to_mask(seen, goal, triangles, size, depth)
+    return carried[:, :3], carried[:, 3:] * weight
+
+
+def _check(texture: Tensor, source: Tensor, target: Tensor) -> None:
+    count = len(texture)
+    for name, points in (("source", source), ("target", target)):
+        if points.ndim != 3 or points.shape[0] != count or points.shape[2] != 3:
+            raise ValueError(
+                f"reenact_mesh wants {name} landmarks [{count}, L, 3] with depth, "
+                f"got {list(points.shape)}."
+            )

@@ -1,0 +1,55 @@
+"""What users see: a node for every stage. `NODES` is the list of them all."""
+
+from __future__ import annotations
+
+from ..host.node_api import ComfyExtension, io
+from .align import AlignFaces, CropsToImage, ImageToCrops
+from .blend import BlendFaces
+from .colour import MatchColour
+from .convert import (
+    BoundingBoxesToFaces,
+    DetectorToBBoxDetector,
+    FacesToBoundingBoxes,
+    FacesToSegs,
+    SegsToFaces,
+)
+from .detect import DetectFaces, FindLandmarks
+from .inpaint import InpaintFace
+from .loaders import LoadFaceDetector, LoadFaceLandmarker
+from .masks import FaceMask, GrowFeatherMask
+from .paste import PasteFaces
+from .preview import PreviewFaces
+from .reenact import ReenactFace
+from .select import SelectFaces
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadFaceDetector,
+    LoadFaceLandmarker,
+    DetectFaces,
+    SelectFaces,
+    FindLandmarks,
+    PreviewFaces,
+    AlignFaces,
+    CropsToImage,
+    ImageToCrops,
+    PasteFaces,
+    ReenactFace,
+    InpaintFace,
+    FaceMask,
+    GrowFeatherMask,
+    MatchColour,
+    BlendFaces,
+    FacesToBoundingBoxes,
+    BoundingBoxesToFaces,
+    FacesToSegs,
+    SegsToFaces,
+    DetectorToBBoxDetector,
+]
+
+
+class FaceLoomExtension(ComfyExtension):
+    """The pack, as ComfyUI asks for it."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Give every node."""
+        return list(NODES)

@@ -1,0 +1,65 @@
+"""The last step of a swap: one face laid over another by a chosen method."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .blend import feather, multiband_blend
+from .face_regions import close
+from .poisson import seamless_clone
+
+METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")
+"""The methods of `composite`."""
+
+_DOMAIN = 0.3  # alpha from which a pixel belongs to the Poisson problem
+_HOLE = 0.08  # of the crop's side: narrower holes, eyes and mouth, belong to it too
+_OUTLIER = 0.1  # beyond the average difference by more than this, an edge is hair, not skin
+_SUPPORT = 0.1  # alpha from which a blended crop covers the frame entirely
+
+
+def composite(
+    source: Tensor, target: Tensor, mask: Tensor, method: str, width: float, opacity: float
+) -> tuple[Tensor, Tensor]:
+    """Blend swapped crops into the target's own.
+
+    "gaussian" mixes along the feathered mask, "multiband" band by band; both "poisson" methods
+    first shift the source's tones until its edge meets the target's, in the gradient domain.
+    There, an edge that differs far more than the rest (hair against skin) is met half-way only,
+    so that its colour does not flow into the face.
+
+    Args:
+        source: [N, 3, S, S] RGB 0..1, the swapped faces.
+        target: [N, 3, S, S] RGB 0..1, what they cover.
+        mask: [N, 1, S, S] in 0..1: where the source shows.
+        method: one of `METHODS`.
+        width: of the soft edge, inwards, relative to the masked face's size (see `feather`).
+        opacity: 0..1.
+
+    Returns:
+        The blended crops [N, 3, S, S], clamped to 0..1 where the mask is not 0 and the target's
+        own elsewhere; and the mask [N, 1, S, S] to paste them with, which covers the blend.
+
+    Raises:
+        ValueError: an unknown method, or shapes that differ.
+    """
+    if method not in METHODS:
+        raise ValueError(f"Blending methods are {', '.join(METHODS)}; got '{method}'.")
+    alpha = feather(mask, width)
+    if method == "multiband":
+        blended = multiband_blend(source, target, alpha)
+    else:
+        if method != "gaussian":
+            source = _fit_tones(source, target, alpha, mixed=method == "poisson mixed")
+        blended = torch.lerp(target, source, alpha)
+    blended = torch.lerp(target, blended.clamp(0, 1), opacity)
+    return torch.where(alpha > 0, blended, target), (alpha / _SUPPORT).clamp(0, 1)
+
+
+def _fit_tones(source: Tensor, target: Tensor, alpha: Tensor, mixed: bool) -> Tensor:
+    domain = close((alpha > _DOMAIN).to(source.dtype), _HOLE * source.shape[-1])
+    difference = target - source
+    total = alpha.sum((2, 3), keepdim=True).clamp(min=1e-6)
+    average = (difference * alpha).sum((2, 3), keepdim=True) / total
+    fair = source + average + (difference - average).clamp(-_OUTLIER, _OUTLIER)
+    return seamless_clone(source, fair, domain, mixed)

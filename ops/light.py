@@ -1,0 +1,49 @@
+"""Light transfer: a face takes on the broad light and shade that lie on another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .filters import gaussian_blur
+
+# Differences beyond this many units of 0..1 are objects, not light: hair, a hand, teeth.
+_OUTLIER = 0.3
+_ROUNDS = 2  # the mean that outliers are judged by is itself freed of them
+
+
+def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 0.07) -> Tensor:
+    """Shift colours locally, so that low-passed `source` equals low-passed `reference`.
+
+    The difference of the two pictures is averaged by a Gaussian inside the mask alone
+    (normalised convolution, Knutsson & Westin 1993), leaving out what differs far more than the
+    rest, and added to the source. Fine structure, by which a face is known, stays the source's.
+
+    Args:
+        source: [N, 3, H, W] RGB 0..1.
+        reference: [N, 3, H, W] RGB 0..1, of the same place.
+        mask: [N, 1, H, W] in 0..1: where both show skin.
+        width: standard deviation of the Gaussian, relative to the pictures' height.
+
+    Returns:
+        [N, 3, H, W], not clamped; `source` unchanged far from the mask.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    wanted = (len(source), 1, *source.shape[2:])
+    if source.shape != reference.shape or mask.shape != wanted:
+        raise ValueError(
+            f"match_light wants source and reference alike and mask {list(wanted)}, got "
+            f"{list(source.shape)}, {list(reference.shape)} and {list(mask.shape)}."
+        )
+    difference = reference - source
+    weight = mask
+    for _ in range(_ROUNDS):
+        total = weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
+        mean = (difference * weight).sum((2, 3), keepdim=True) / total
+        distance = (difference - mean).square().sum(1, keepdim=True)
+        weight = mask * torch.exp(-distance / (2 * _OUTLIER**2))
+    sigma = width * source.shape[2]
+    share = gaussian_blur(weight, sigma)
+    return source + gaussian_blur(difference * weight, sigma) / share.clamp(min=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom.faces import Faces, faces_from_boxes, from_bounding_boxes, to_bounding_boxes
 
 IMAGE_SIZE = (100, 200)

@@ -7,6 +7,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import torch
+
 from faceloom.faces import (
     SEG,
     BBoxDetector,

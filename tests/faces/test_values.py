@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from faceloom.faces import Crops, Faces, Identity
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from faceloom.headless.core_nodes import CORE_NODES
 from faceloom.headless.execute import Runner
 from faceloom.headless.specs import from_class

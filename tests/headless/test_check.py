@@ -1,4 +1,5 @@
 import pytest
+
 from faceloom.headless.api import from_api
 from faceloom.headless.check import check_graph
 from faceloom.headless.editor import from_editor

@@ -2,9 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from faceloom.headless import cli
 from faceloom.headless.images import read_texts
-from PIL import Image
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from faceloom.headless import composite
 from faceloom.headless.api import from_api, to_api
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.images import read_texts
-from PIL import Image
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import pytest
+
 from faceloom.headless.api import to_api
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import Link, WorkflowError

@@ -2,6 +2,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+
 from faceloom.headless.api import from_api
 from faceloom.headless.graph import WorkflowError
 from faceloom.host.node_api import io, schema

@@ -3,9 +3,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from faceloom.headless.images import read_image, read_mask, read_texts, write_png
 from faceloom.headless.saving import next_number, save_frames
-from PIL import Image
 
 
 def pixels(*shape, seed=0):

@@ -1,4 +1,5 @@
 import pytest
+
 from faceloom.headless.api import from_api
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.overrides import override

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlparse
 
 import pytest
+
 from faceloom.headless import server
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.server import read_specs, run_on_server

@@ -1,4 +1,5 @@
 import pytest
+
 from faceloom.headless.widgets import read_widgets
 
 EXPECTED = {"text": "hi", "seed": 7, "mode": "hard", "keep": False, "scale": 0.5}

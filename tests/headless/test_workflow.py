@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from faceloom.headless.api import from_api, to_api
 from faceloom.headless.graph import Link, WorkflowError
 from faceloom.headless.workflow import read_workflow

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from faceloom.host.folders import (
     find_model,
     input_dir,

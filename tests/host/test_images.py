@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom.host.images import (
     frames_from_image,
     image_from_frames,

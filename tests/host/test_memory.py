@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
+
 from faceloom.host.memory import Hosted
 from faceloom.host.session import Session, using
-from torch import nn
 
 
 @dataclass

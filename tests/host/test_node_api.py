@@ -6,6 +6,7 @@ import asyncio
 from enum import Enum
 
 import pytest
+
 from faceloom.host import standalone_io as io
 from faceloom.host.node_api import io as chosen
 from faceloom.host.node_api import known_keywords, schema

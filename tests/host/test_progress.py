@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from faceloom.host.progress import Interrupted, steps
 from faceloom.host.session import Session, using
 

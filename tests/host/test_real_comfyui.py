@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from faceloom.host import standalone_io
 from faceloom.host.node_api import schema
 

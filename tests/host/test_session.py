@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from faceloom.host import session
 from faceloom.host.device import compute_device, intermediate_device, to_intermediate
 from faceloom.host.session import Session, best_device, using

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from faceloom.models.facemesh.network import FaceMeshNetwork
 from faceloom.models.yunet.network import YuNetNetwork
 

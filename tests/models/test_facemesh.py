@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from faceloom import models
 from faceloom.faces import Faces
 from faceloom.models.facemesh.adapter import (
@@ -14,7 +16,6 @@ from faceloom.models.facemesh.adapter import (
 )
 from faceloom.models.facemesh.network import Block, FaceMeshNetwork
 from faceloom.ops.geometry import invert_affine, transform_points
-from torch import nn
 
 
 class Bright(nn.Module):

@@ -6,10 +6,11 @@ import warnings
 
 import pytest
 import torch
+from safetensors.torch import save, save_file
+
 from faceloom import models
 from faceloom.models import CheckpointError
 from faceloom.models.loading import canonical
-from safetensors.torch import save, save_file
 
 
 class Hostile:

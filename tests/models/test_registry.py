@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom import models
 from faceloom.models.graph import Graph
 from faceloom.models.registry import ARCHITECTURES, find_architecture

@@ -3,14 +3,15 @@ from __future__ import annotations
 import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
+from torch import nn
+
 from faceloom import models
 from faceloom.faces import Faces
 from faceloom.models.letterbox import area_resize, letterbox
 from faceloom.models.suppression import best_boxes, pairwise_iou
 from faceloom.models.yunet.adapter import YuNet, decode
 from faceloom.models.yunet.network import HEADS, STRIDES, YuNetNetwork
-from onnx import TensorProto, helper
-from torch import nn
 
 
 class OneFace(nn.Module):

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from faceloom.ops.colour import GAIN_LIMITS, match_histogram, match_linear, match_mean_std
 from skimage import color, exposure
+
+from faceloom.ops.colour import GAIN_LIMITS, match_histogram, match_linear, match_mean_std
 
 ALL = [match_mean_std, match_linear, match_histogram]
 

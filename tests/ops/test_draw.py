@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom.ops.draw import draw_boxes, draw_labels, draw_points
 
 RED = (1.0, 0.0, 0.0)

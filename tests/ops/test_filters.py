@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from faceloom.ops.filters import dilate, erode, gaussian_blur, soft_erosion
 from scipy import ndimage
 from skimage import morphology
+
+from faceloom.ops.filters import dilate, erode, gaussian_blur, soft_erosion
 
 
 def scipy_blur(x, sigma):

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from skimage.transform import SimilarityTransform
+
 from faceloom.ops.geometry import (
     compose_affine,
     ffhq_quad,
@@ -15,7 +17,6 @@ from faceloom.ops.geometry import (
     transform_points,
 )
 from faceloom.ops.templates import POSE_TEMPLATES, template_points
-from skimage.transform import SimilarityTransform
 
 
 def random_faces(count: int, seed: int = 0) -> torch.Tensor:

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from faceloom.ops.heatmaps import blurred_points, decode_disc, disc_power8, patch_gaussian
 from scipy import ndimage
+
+from faceloom.ops.heatmaps import blurred_points, decode_disc, disc_power8, patch_gaussian
 
 KINDS = [patch_gaussian, blurred_points, disc_power8]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom.ops.inpaint import fill, pull_push
 
 METHODS = ["smooth", "mirror"]

@@ -3,6 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from skimage.draw import polygon2mask
+
 from faceloom.ops.masks import (
     MODES,
     box_mask,
@@ -12,9 +16,6 @@ from faceloom.ops.masks import (
     hull_mask,
     polygon_mask,
 )
-from scipy import ndimage
-from scipy.spatial import ConvexHull
-from skimage.draw import polygon2mask
 
 SIZE = 64
 

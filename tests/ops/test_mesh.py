@@ -5,6 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import Delaunay
+from torch import Tensor
+
 from faceloom.ops.mesh import (
     facing,
     rasterize,
@@ -12,8 +15,6 @@ from faceloom.ops.mesh import (
     vertex_weights_to_mask,
     warp_mesh,
 )
-from scipy.spatial import Delaunay
-from torch import Tensor
 
 SIZE = 32
 SQUARE = torch.tensor([[[4.0, 4.0], [28.0, 4.0], [28.0, 28.0], [4.0, 28.0]]])

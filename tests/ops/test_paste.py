@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from faceloom.ops.geometry import invert_affine, transform_points
 from faceloom.ops.paste import group_overlapping, paste, paste_, paste_masks
 from faceloom.ops.warp import crop

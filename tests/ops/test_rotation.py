@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from faceloom.ops.rotation import euler_to_matrix, fit_rigid, interpolate_pose, matrix_to_euler
 from scipy.spatial.transform import Rotation
+
+from faceloom.ops.rotation import euler_to_matrix, fit_rigid, interpolate_pose, matrix_to_euler
 
 
 def random_angles(count: int) -> torch.Tensor:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from faceloom.ops.templates import POSE_TEMPLATES, TEMPLATES, template_points
 
 

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import map_coordinates
+
 from faceloom.ops.geometry import invert_affine, transform_points
 from faceloom.ops.warp import crop
-from scipy.ndimage import map_coordinates
 
 FIRST = torch.tensor([0])
 

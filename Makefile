@@ -5,12 +5,12 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 # Folders with weights, for example MODELS=../models; the user's own cache folder is always searched.
 MODELS ?=
-DEMO   := output/demo.png
+
 
 .PHONY: demo test bench lint types clean
 
 demo: $(READY)
-	$(BIN)/python -m faceloom.headless.demo $(if $(MODELS),--models $(MODELS)) -o $(DEMO)
+	$(BIN)/python -m faceloom.headless.demo $(addprefix --models ,$(MODELS)) -o output
 
 test: $(READY)
 	$(BIN)/python -m pytest

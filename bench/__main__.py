@@ -1,0 +1,9 @@
+"""`make bench`: every benchmark, one after the other."""
+
+from __future__ import annotations
+
+from . import mesh, paste, poisson
+
+if __name__ == "__main__":
+    for benchmark in (paste, poisson, mesh):
+        benchmark.main()

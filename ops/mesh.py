@@ -6,6 +6,8 @@ them, and only then are texture coordinates or weights computed, once a pixel.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,8 +47,9 @@ def rasterize(
     # Each corner carries its own unit vector, and interpolation yields the coordinates.
     unit = torch.eye(3, dtype=points.dtype, device=points.device)
     unit = unit.expand(len(points), len(triangles), 3, 3)
-    index, barycentric = _draw(points, unit, triangles, size, depth)
-    return index.long(), barycentric.clamp(0, 1)
+    number = torch.arange(1, len(triangles) + 1, device=points.device)
+    barycentric, numbers = _draw(points, unit, number, triangles, size, depth)
+    return numbers - 1, barycentric.clamp(0, 1)
 
 
 def warp_mesh(
@@ -92,12 +95,11 @@ def warp_mesh(
         )
     extent = source.new_tensor([texture.shape[3], texture.shape[2]])
     position = (source / extent * 2 - 1)[:, triangles]  # in grid_sample's square from -1 to 1
-    index, grid = _draw(target, position, triangles, size, depth)
-    coverage = (index >= 0).to(texture.dtype).unsqueeze(1)
+    one = texture.new_ones(len(triangles))
+    grid, covered = _draw(target, position, one, triangles, size, depth)
+    coverage = covered.unsqueeze(1)
     smooth = gaussian_blur(texture, _shrink_sigma(source, target, triangles))
-    image = F.grid_sample(
-        smooth, grid.to(texture.dtype), padding_mode="border", align_corners=False
-    )
+    image = _sample(smooth, grid.to(texture.dtype))
     return image.mul_(coverage), coverage
 
 
@@ -123,7 +125,7 @@ def vertex_weights_to_mask(
     _check_depth(points, depth)
     _check_depth(points, weights, "weights")
     values = weights[:, triangles].unsqueeze(-1)
-    _, mask = _draw(points, values, triangles, size, depth)
+    mask, _ = _draw(points, values, weights.new_ones(len(triangles)), triangles, size, depth)
     return mask.permute(0, 3, 1, 2).clamp(0, 1)
 
 
@@ -166,37 +168,51 @@ def triangle_stretch(source: Tensor, target: Tensor, triangles: Tensor) -> Tenso
 
 
 def _draw(
-    points: Tensor, corners: Tensor, triangles: Tensor, size: int, depth: Tensor | None
+    points: Tensor,
+    corners: Tensor,
+    labels: Tensor,
+    triangles: Tensor,
+    size: int,
+    depth: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """Triangle index [N, S, S] and attributes [N, S, S, K], from those of corners [N, T, 3, K]."""
+    """Attributes [N, S, S, K] from those of the triangles' corners, and labels [N, S, S].
+
+    Args:
+        points: [N, P, 2].
+        corners: [N, T, 3, K].
+        labels: [T], a number that each pixel of a triangle gets; the other pixels get 0.
+        triangles: [T, 3].
+        size: side S.
+        depth: [N, P].
+    """
     parts = [points.flip(-1)[:, triangles], corners]
     if depth is not None:
         parts.append(depth[:, triangles].unsqueeze(-1))
-    vertices, channels = torch.cat(parts, dim=-1), corners.shape[-1]
+    vertices, shape = torch.cat(parts, dim=-1), (len(points), size, size)
     if vertices.numel() == 0 or size == 0:
-        index = torch.full((len(points), size, size), -1, device=points.device)
-        return index, vertices.new_zeros(*index.shape, channels)
+        return corners.new_zeros(*shape, corners.shape[-1]), labels.new_zeros(shape)
     passes = torch.split(vertices, max(1, _PIXELS_AT_ONCE // size**2))
-    drawn = [_draw_pass(part, channels, size, depth is not None) for part in passes]
+    drawn = [_draw_pass(part, labels, size, depth is not None) for part in passes]
     if len(drawn) == 1:
         return drawn[0]
-    indices, values = zip(*drawn, strict=True)
-    return torch.cat(indices), torch.cat(values)
+    values, marks = zip(*drawn, strict=True)
+    return torch.cat(values), torch.cat(marks)
 
 
-def _draw_pass(vertices: Tensor, channels: int, size: int, ordered: bool) -> tuple[Tensor, Tensor]:
-    count, per_face = vertices.shape[:2]
+def _draw_pass(vertices: Tensor, labels: Tensor, size: int, ordered: bool) -> tuple[Tensor, Tensor]:
+    count, channels = len(vertices), vertices.shape[-1] - 2 - ordered
     spans = scan(vertices, size)
     shown = nearest_span(spans, count, size, ordered)
     # One more span, without values, for the pixels without a triangle.
-    index = F.pad((spans.triangle % per_face).int(), (0, 1), value=-1).index_select(0, shown)
     base = _pick(F.pad(spans.base[:channels], (0, 1)), shown)
     slope = _pick(F.pad(spans.slope[:channels], (0, 1)), shown)
+    label = labels.repeat(count).index_select(0, spans.triangle)
+    marks = F.pad(label, (0, 1)).index_select(0, shown).view(count, size, size)
     column = torch.arange(size, device=shown.device).repeat_interleave(channels).to(base)
     # Whole rows at once: a product broadcast over two or three channels is ten times slower.
     rows = (count * size, size * channels)
     values = base.view(rows).addcmul_(slope.view(rows), column)
-    return index.view(count, size, size), values.view(count, size, size, channels)
+    return values.view(count, size, size, channels), marks
 
 
 def _pick(table: Tensor, column: Tensor) -> Tensor:
@@ -205,6 +221,22 @@ def _pick(table: Tensor, column: Tensor) -> Tensor:
         return torch.stack([row.index_select(0, column) for row in table], dim=-1)
     # Complex numbers keep pairs together: one quick look-up instead of two and an interleaving.
     return torch.view_as_real(torch.complex(table[0], table[1]).index_select(0, column))
+
+
+def _sample(texture: Tensor, grid: Tensor) -> Tensor:
+    """[N, C, S, S] from a texture at positions [N, S, S, 2] in -1..1."""
+    count, size = grid.shape[:2]
+    # On a CPU each picture is sampled by one thread; a single one is dealt out in bands of rows.
+    shared = count == 1 and grid.device.type == "cpu"
+    bands = math.gcd(size, torch.get_num_threads()) if shared else 1
+    image = F.grid_sample(
+        texture.expand(count * bands, -1, -1, -1),
+        grid.view(count * bands, size // bands, size, 2),
+        padding_mode="border",
+        align_corners=False,
+    )
+    parts = image.view(count, bands, -1, size // bands, size)
+    return parts.transpose(1, 2).flatten(2, 3)
 
 
 def _signed_area(points: Tensor, triangles: Tensor) -> Tensor:

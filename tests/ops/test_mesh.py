@@ -196,6 +196,7 @@ def test_a_texture_that_shrinks_is_low_passed():
         torch.full((1, 4, 2), 16.0),  # all in one place
         torch.tensor([[[4.0, 4], [10, 10], [20, 20], [28, 28]]]),  # on a line
         torch.tensor([[[4.0, 4], [28, 4], [float("nan"), 28], [float("inf"), 28]]]),
+        (SQUARE - 16) * 3e37,  # their differences are not finite
         SQUARE + 1000,
         SQUARE - 1000,
     ],

@@ -26,7 +26,7 @@ lint: $(READY)
 types: $(READY)
 	MYPYPATH=$(VENV)/types $(BIN)/mypy -p faceloom
 
-$(READY): pyproject.toml setup.py
+$(READY): pyproject.toml requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/faceloom

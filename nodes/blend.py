@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-import torch
 from torch import Tensor
 
 from ..faces import Crops
 from ..host.node_api import io, schema
-from ..host.progress import steps
 from ..ops.composite import METHODS, composite
+from .chunks import in_chunks
 from .inputs import check_pair, mask_of
 from .sockets import CropsSocket
-
-CHUNK = 8
 
 
 class BlendFaces(io.ComfyNode):
@@ -78,7 +76,6 @@ class BlendFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Blend Faces")
         where = mask_of(crops, mask, "Blend Faces")
-        pairs = zip(*(x.split(CHUNK) for x in (crops.image, target.image, where)), strict=True)
-        blended = [composite(*pair, method, feather, opacity) for pair in steps(list(pairs))]
-        image, support = (torch.cat(parts) for parts in zip(*blended, strict=True))
+        blend = partial(composite, method=method, width=feather, opacity=opacity)
+        image, support = in_chunks(blend, crops.image, target.image, where)
         return io.NodeOutput(replace(crops, image=image, mask=support))

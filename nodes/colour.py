@@ -81,10 +81,10 @@ class MatchColour(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Match Colour")
-        weight = skin_of(crops, mask_of(crops, mask, "Match Colour"))
+        weight = mask_of(crops, mask, "Match Colour")
         matched = METHODS[method](crops.image, target.image, weight, weight)
         image = torch.lerp(crops.image, matched, strength)
-        image = torch.lerp(image, match_light(image, target.image, weight), light)
+        image = torch.lerp(image, match_light(image, target.image, skin_of(crops, weight)), light)
         return io.NodeOutput(replace(crops, image=image))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..faces import Faces
@@ -10,6 +11,7 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..host.progress import steps
 from ..models import Detector, Landmarker
+from .chunks import CHUNK
 from .inputs import frames_of
 from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
 
@@ -61,7 +63,8 @@ class DetectFaces(io.ComfyNode):
         frames = frames_from_image(image, "Detect Faces")
         network = detector.use()
         parts = [
-            network.detect(chunk, threshold, detection_size) for chunk in steps(frames.split(8))
+            network.detect(chunk, threshold, detection_size)
+            for chunk in steps(torch.split(frames, CHUNK))
         ]
         faces = Faces.cat_frames(parts)
         return io.NodeOutput(faces, len(faces))
@@ -90,6 +93,7 @@ class FindLandmarks(io.ComfyNode):
     def execute(cls, image: Tensor, faces: Faces, landmarker: Hosted[Landmarker]) -> io.NodeOutput:
         frames = frames_of(faces, image, "Find Landmarks")
         network = landmarker.use()
-        chunks = [faces[start : start + 16] for start in range(0, max(len(faces), 1), 16)]
-        found = [network.find(frames, chunk.to(frames.device)) for chunk in steps(chunks)]
+        faces = faces.to(frames.device)
+        chunks = [faces[start : start + CHUNK] for start in range(0, max(len(faces), 1), CHUNK)]
+        found = [network.find(frames, chunk) for chunk in steps(chunks)]
         return io.NodeOutput(Faces.cat(found))

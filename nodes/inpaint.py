@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..faces import Crops
 from ..host.node_api import io, schema
-from ..ops.inpaint import fill
+from ..ops.inpaint import Method, fill
 from .inputs import mask_of
 from .sockets import CropsSocket
 
@@ -44,6 +44,6 @@ class InpaintFace(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, crops: Crops, hole: Tensor, method: str) -> io.NodeOutput:
+    def execute(cls, crops: Crops, hole: Tensor, method: Method) -> io.NodeOutput:
         holes = mask_of(crops, hole, "Inpaint Face")
         return io.NodeOutput(replace(crops, image=fill(crops.image, holes, method)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import models
 from ..host.folders import find_model, model_files
 from ..host.memory import Hosted
@@ -11,7 +13,7 @@ from .sockets import DetectorSocket, LandmarkerSocket
 AUTO = "auto"
 
 
-def _model_input(role: models.Role) -> io.Combo.Input:
+def _model_input(role: models.Role) -> Any:
     return io.Combo.Input(
         "model",
         options=[AUTO, *model_files()],

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
-import torch
+from functools import partial
 
 from ..faces import Crops
 from ..faces.select import rank_in_frame
 from ..host.device import to_intermediate
 from ..host.node_api import io, schema
-from ..host.progress import steps
 from ..ops.reenact import reenact_mesh
+from .chunks import in_chunks
 from .inputs import landmarks_of, mask_of
 from .sockets import CropsSocket
-
-CHUNK = 8
 
 
 class ReenactFace(io.ComfyNode):
@@ -55,9 +52,8 @@ class ReenactFace(io.ComfyNode):
     def execute(cls, source: Crops, target: Crops) -> io.NodeOutput:
         source = source_for_each(source, target)
         points = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
-        batches = zip(*(x.split(CHUNK) for x in (source.image, *points)), strict=True)
-        parts = [reenact_mesh(*batch, target.size) for batch in steps(list(batches))]
-        image, trust = (torch.cat(part) for part in zip(*parts, strict=True))
+        reenact = partial(reenact_mesh, size=target.size)
+        image, trust = in_chunks(reenact, source.image, *points)
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), to_intermediate(mask[:, 0]))
 

@@ -11,7 +11,7 @@ import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
 from torch import Tensor
 
-GAIN_LIMITS = (0.5, 2.0)
+GAIN_LIMITS = (0.1, 1.5)
 """Contrast is changed by no more than this: larger gains turn noise into blotches."""
 
 _LEVELS = 256  # of a histogram: an 8-bit picture falls on them exactly

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .multigrid import EAST, SOUTH, solve
+from .laplace import solve
+from .multigrid import EAST, SOUTH
 
 
 class _Solve(torch.autograd.Function):

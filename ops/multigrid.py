@@ -158,6 +158,8 @@ class Coarsest:
 
     def __init__(self, stencil: Tensor, channels: int) -> None:
         n, _, h, w = stencil.shape
+        self.right: Tensor
+        self.x: Tensor
         self.right, self.x = stencil.new_empty(2, n, channels, h, w)
         self._inverse = _dense_inverse(stencil)
 
@@ -175,6 +177,8 @@ class Level:
         self._jacobi = torch.where(diagonal > 0, 1 / diagonal, 0.0)
         n, channels, rows, _ = coarser.x.shape
         h, w = stencil.shape[-2:]
+        self.right: Tensor
+        self.x: Tensor
         self.right, self.x, self._residual = stencil.new_empty(3, n, channels, h, w)
         scratch = stencil.new_empty(n, channels, rows, w)
         self._coarser = coarser

@@ -26,17 +26,25 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 # Row of the mesh above the brows; the oval closes the forehead.
 _FOREHEAD = (151, 108, 69, 104, 68, 71, 139, 337, 299, 333, 298, 301, 368)
+# Its weight. Below 0, so that the fade ends close above the brows and not half-way up.
+_ABOVE_BROWS = -0.8
+# The mask rises between these shares of the way from the outline to the mesh's next row: hair and
+# background begin a little inside the outline that landmarks give.
+_FADE_BEGINS, _FADE_ENDS = 0.3, 0.7
 # Cosine between surface and view from which skin is too slanted to use, and fully usable.
 _GRAZING, _FRONTAL = 0.05, 0.35
-_PART_SOFTNESS = 0.008  # of the crop's side: about the width of a lash line
+# Relative to the crop's side: half the width of a crack that a turned nose leaves, and the
+# softness of a part, about the width of a lash line.
+_CRACK, _PART_SOFTNESS = 0.03, 0.008
 
 
 def face_mask(landmarks: Tensor, size: int, shape: str, kept: Iterable[str] = ()) -> Tensor:
     """Draw the mask of each face.
 
     "below brow line" reaches from the brows to the chin; "face" has the forehead too. Both end
-    softly a little inside the face's outline, where hair and background begin. "hull" is the
-    convex hull of all landmarks, with a hard edge, and works for any set of landmarks.
+    softly a little inside the face's outline, where hair and background begin, and, where depth
+    is known, at skin that is turned away. "hull" is the convex hull of all landmarks, with a hard
+    edge, and works for any set of landmarks.
 
     Args:
         landmarks: [N, L, 2] or [N, L, 3] float32, (x, y) in pixels of the crop, and depth.
@@ -48,10 +56,12 @@ def face_mask(landmarks: Tensor, size: int, shape: str, kept: Iterable[str] = ()
         [N, 1, S, S] float32, 0..1.
 
     Raises:
-        ValueError: an unknown shape or part, or landmarks without triangles.
+        ValueError: an unknown shape or part, landmarks of another shape, or without triangles.
     """
     if shape not in SHAPES:
         raise ValueError(f"Face masks come as {', '.join(SHAPES)}; got '{shape}'.")
+    kept = [_check_part(part) for part in kept]
+    _check_landmarks(landmarks)
     if not len(landmarks):
         return landmarks.new_zeros(0, 1, size, size)
     if shape == "hull":
@@ -75,10 +85,10 @@ def part_mask(landmarks: Tensor, size: int, part: str) -> Tensor:
         [N, 1, S, S] float32, 0..1.
 
     Raises:
-        ValueError: an unknown part, or another number of landmarks.
+        ValueError: an unknown part, landmarks of another shape, or another number of them.
     """
-    if part not in PARTS:
-        raise ValueError(f"Face parts are {', '.join(PARTS)}; got '{part}'.")
+    _check_part(part)
+    _check_landmarks(landmarks)
     landmark_set(landmarks.shape[1])
     contours = [landmarks[:, list(CONTOURS[name]), :2] for name in PARTS[part]]
     filled = torch.stack([polygon_mask(contour, size) for contour in contours])
@@ -94,25 +104,48 @@ def features_mask(landmarks: Tensor, size: int) -> Tensor:
 def vertex_visibility(landmarks: Tensor) -> Tensor:
     """How well each vertex of a face faces the camera.
 
+    A vertex's normal is the mean of those of its triangles, by their areas. What merely lies
+    behind another part of the face counts as visible: drawing by depth takes care of it.
+
     Args:
-        landmarks: [N, L, 3] float32, (x, y) and depth in one unit, nearer is less.
+        landmarks: [N, 468, 3] float32, (x, y) and depth in one unit, nearer is less.
 
     Returns:
-        [N, L] float32: 1 where the surface faces the camera, 0 where it is edge-on or turned away.
+        [N, 468] float32: 1 where the surface faces the camera, 0 where it is edge-on or turned
+        away.
 
     Raises:
-        ValueError: landmarks without triangles.
+        ValueError: landmarks of another shape, without depth, or another number of them.
     """
+    _check_landmarks(landmarks)
+    if landmarks.shape[2] != 3:
+        raise ValueError(f"Visibility wants landmarks [N, L, 3], got {list(landmarks.shape)}.")
     triangles = landmark_set(landmarks.shape[1]).triangles.to(landmarks.device)
-    corners = landmarks[:, triangles]
-    normals = torch.linalg.cross(
-        corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]
-    )
+    a, b, c = landmarks[:, triangles].unbind(2)
+    normals = torch.linalg.cross(b - a, c - a)
     vertex = torch.zeros_like(landmarks)
     for corner in range(3):
         vertex = vertex.index_add(1, triangles[:, corner], normals)
-    cosine = vertex[..., 2] / vertex.norm(dim=-1).clamp(min=1e-6)
+    cosine: Tensor = vertex[..., 2] / vertex.norm(dim=-1).clamp(min=1e-6)
     return ((cosine - _GRAZING) / (_FRONTAL - _GRAZING)).clamp(0, 1)
+
+
+def close(mask: Tensor, radius: float) -> Tensor:
+    """Morphological closing: fill holes, cracks and bays narrower than twice `radius`.
+
+    Args:
+        mask: [N, 1, H, W] in 0..1.
+        radius: in pixels, at least 0; taken to the nearest whole one, as a mix of two radii (see
+            `dilate`) would fray the edges of the mask.
+
+    Returns:
+        [N, 1, H, W] in 0..1, nowhere less than `mask`.
+
+    Raises:
+        ValueError: `mask` is not [N, 1, H, W], or `radius` is negative.
+    """
+    whole = round(radius)
+    return erode(dilate(mask, whole), whole)
 
 
 def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
@@ -121,24 +154,25 @@ def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
     weights = landmarks.new_ones(landmarks.shape[:2])
     weights[:, list(CONTOURS["oval"])] = 0
     if not forehead:
-        weights[:, list(_FOREHEAD)] = -0.8
+        weights[:, list(_FOREHEAD)] = _ABOVE_BROWS
     depth = None
     if landmarks.shape[2] == 3:
         depth = landmarks[..., 2]
         weights = weights * vertex_visibility(landmarks)
-    mask = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
+    share = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
+    mask = ((share - _FADE_BEGINS) / (_FADE_ENDS - _FADE_BEGINS)).clamp(0, 1)
     # The side of a nose that is seen edge-on is a crack inside the face, not its outline.
-    return close(((mask - 0.3) / 0.4).clamp(0, 1), 0.03 * size)
+    return close(mask, _CRACK * size)
 
 
-def close(mask: Tensor, radius: float) -> Tensor:
-    """Morphological closing: fill holes, cracks and bays narrower than twice `radius` pixels.
+def _check_part(part: str) -> str:
+    if part not in PARTS:
+        raise ValueError(f"Face parts are {', '.join(PARTS)}; got '{part}'.")
+    return part
 
-    Args:
-        mask: [N, 1, H, W] in 0..1.
-        radius: in pixels.
 
-    Returns:
-        The same shape, nowhere smaller than `mask`.
-    """
-    return erode(dilate(mask, radius), radius)
+def _check_landmarks(landmarks: Tensor) -> None:
+    if landmarks.ndim != 3 or landmarks.shape[2] not in (2, 3):
+        raise ValueError(
+            f"landmarks must have shape [N, L, 2] or [N, L, 3], got {list(landmarks.shape)}."
+        )

@@ -37,7 +37,11 @@ CONTOURS: dict[str, tuple[int, ...]] = {
     ),
     "nose": (168, 417, 465, 343, 437, 279, 278, 327, 2, 98, 48, 49, 217, 114, 245, 193),
 }
-"""Closed contours of the 468 points; "left" is the image's left."""
+"""Closed contours of the 468 points, each point once; "left" is the image's left.
+
+All but the nose's run along edges of the triangles. Eyes, lips and mouth begin at a corner: an eye
+at its outer one, lips and mouth at the left one.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,16 +49,22 @@ class LandmarkSet:
     """A set of L landmarks."""
 
     mean: Tensor
-    """[L, 3] float32: mean frontal face; x right, y down, z away from the camera; of unit size."""
+    """[L, 3] float32: mean frontal face; x right, y down, z away from the camera.
+
+    Its middle is 0, and the root of the mean square distance from it is 1.
+    """
     triangles: Tensor
-    """[T, 3] int64: corners in clockwise order as seen in a frontal face."""
+    """[T, 3] int64: corners in clockwise order as seen in a frontal face; a disc without holes."""
     mirror: Tensor
     """[L] int64: the landmark on the other half of the face; its own number on the midline."""
 
 
 @cache
 def landmark_set(count: int) -> LandmarkSet:
-    """The set of `count` landmarks.
+    """The set of `count` landmarks, on the CPU; one value for all callers, not to be changed.
+
+    Args:
+        count: number L of landmarks; 468 is the one set there is.
 
     Raises:
         ValueError: no set of that size has triangles.

@@ -10,6 +10,7 @@ from .filters import gaussian_blur
 # Differences beyond this many units of 0..1 are objects, not light: hair, a hand, teeth.
 _OUTLIER = 0.3
 _ROUNDS = 2  # the mean that outliers are judged by is itself freed of them
+_LEAST_SHARE = 1e-3  # of the mask in a neighbourhood; with less of it, the shift fades out
 
 
 def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 0.07) -> Tensor:
@@ -23,19 +24,20 @@ def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 
         source: [N, 3, H, W] RGB 0..1.
         reference: [N, 3, H, W] RGB 0..1, of the same place.
         mask: [N, 1, H, W] in 0..1: where both show skin.
-        width: standard deviation of the Gaussian, relative to the pictures' height.
+        width: standard deviation of the Gaussian, relative to the pictures' height; at least 0.
 
     Returns:
         [N, 3, H, W], not clamped; `source` unchanged far from the mask.
 
     Raises:
-        ValueError: shapes differ.
+        ValueError: shapes do not fit, or `width` is negative or not finite.
     """
-    wanted = (len(source), 1, *source.shape[2:])
-    if source.shape != reference.shape or mask.shape != wanted:
+    fits = source.ndim == 4 and source.shape == reference.shape
+    if not fits or mask.shape != (len(source), 1, *source.shape[2:]):
         raise ValueError(
-            f"match_light wants source and reference alike and mask {list(wanted)}, got "
-            f"{list(source.shape)}, {list(reference.shape)} and {list(mask.shape)}."
+            "match_light wants source and reference of one shape [N, 3, H, W] and mask "
+            f"[N, 1, H, W], got {list(source.shape)}, {list(reference.shape)} and "
+            f"{list(mask.shape)}."
         )
     difference = reference - source
     weight = mask
@@ -46,4 +48,4 @@ def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 
         weight = mask * torch.exp(-distance / (2 * _OUTLIER**2))
     sigma = width * source.shape[2]
     share = gaussian_blur(weight, sigma)
-    return source + gaussian_blur(difference * weight, sigma) / share.clamp(min=1e-3)
+    return source + gaussian_blur(difference * weight, sigma) / share.clamp(min=_LEAST_SHARE)

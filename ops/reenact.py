@@ -16,6 +16,8 @@ _OPENINGS = ("eyes", "inner_mouth")
 # Openings (area over squared width) below which an eye or a mouth counts as shut, and the
 # difference to the other face from which it matters.
 _SHUT, _DIFFERENT = 0.1, 0.08
+_CRACK = 0.012  # of the side: half the width of gaps in the confidence that are filled smoothly
+_RIM = 2.0  # pixels at the confidence's edge that mix with what lies behind: not to be spread
 
 
 def reenact_mesh(
@@ -26,7 +28,7 @@ def reenact_mesh(
     What the source hides, by turning away or behind hair, is taken from the other half of its
     face. Eyes and mouth that are shut in one face and open in the other cannot be carried over;
     there, and where both halves are hidden, the confidence is 0, so that the target can show
-    through, and the picture is a smooth continuation of the rest.
+    through. The picture goes on smoothly beyond what could be carried.
 
     Args:
         texture: [N, 3, H, H] source crops, RGB 0..1.
@@ -36,12 +38,12 @@ def reenact_mesh(
 
     Returns:
         The reenacted faces [N, 3, S, S], and the confidence [N, 1, S, S] in 0..1, which is 0
-        outside the face.
+        outside the face but for bays of its outline as narrow as a crack.
 
     Raises:
         ValueError: shapes do not fit, or landmarks without depth or triangles.
     """
-    _check(texture, source, target)
+    _check(texture, source=source, target=target)
     mirror = landmark_set(source.shape[1]).mirror.to(source.device)
     seen = vertex_visibility(source)
     layers = torch.cat([texture, skin_likeness(texture, source)], 1)
@@ -50,8 +52,8 @@ def reenact_mesh(
     rest = (1 - trust) * trust_across
     total = trust + rest
     image = (trust * direct + rest * across) / total.clamp(min=1e-6)
-    confidence = close(total, 0.012 * size)
-    image = pull_push(image, (erode(confidence, 2.0) > 0.5).to(image.dtype))
+    confidence = close(total, _CRACK * size)
+    image = pull_push(image, (erode(confidence, _RIM) > 0.5).to(image.dtype))
     for part in _OPENINGS:
         lost = ~carries_over(source, target, part)
         confidence = confidence * (1 - part_mask(target, size, part) * lost[:, None, None, None])
@@ -68,6 +70,9 @@ def carries_over(source: Tensor, target: Tensor, part: str) -> Tensor:
 
     Returns:
         [N] bool.
+
+    Raises:
+        ValueError: an unknown part.
     """
     before, after = opening(source, part), opening(target, part)
     less, more = torch.minimum(before, after), torch.maximum(before, after)
@@ -83,13 +88,19 @@ def opening(landmarks: Tensor, part: str) -> Tensor:
 
     Returns:
         [N] float32: 0 is shut, a wide open eye has about 0.35.
+
+    Raises:
+        ValueError: an unknown part.
     """
+    if part not in _OPENINGS:
+        raise ValueError(f"Openings of a face are {', '.join(_OPENINGS)}; got '{part}'.")
     contours = torch.tensor([CONTOURS[name] for name in PARTS[part]], device=landmarks.device)
     points = landmarks[:, contours, :2]
     x, y = points.unbind(-1)
     area = (x * y.roll(-1, 2) - y * x.roll(-1, 2)).sum(2).abs() / 2
-    width = (points - points[:, :, :1]).square().sum(-1).amax(2)
-    return (area / width.clamp(min=1e-6)).mean(1)
+    # The contours begin at a corner: the point furthest from it is the other corner.
+    squared_width = (points - points[:, :, :1]).square().sum(-1).amax(2)
+    return (area / squared_width.clamp(min=1e-12)).mean(1)
 
 
 def _carry(
@@ -103,11 +114,15 @@ def _carry(
     return carried[:, :3], carried[:, 3:] * weight
 
 
-def _check(texture: Tensor, source: Tensor, target: Tensor) -> None:
-    count = len(texture)
-    for name, points in (("source", source), ("target", target)):
-        if points.ndim != 3 or points.shape[0] != count or points.shape[2] != 3:
+def _check(texture: Tensor, **landmarks: Tensor) -> None:
+    if texture.ndim != 4 or texture.shape[1] != 3 or texture.shape[2] != texture.shape[3]:
+        raise ValueError(
+            f"reenact_mesh wants square textures [N, 3, H, H], got {list(texture.shape)}."
+        )
+    for name, points in landmarks.items():
+        if points.ndim != 3 or points.shape[0] != len(texture) or points.shape[2] != 3:
             raise ValueError(
-                f"reenact_mesh wants {name} landmarks [{count}, L, 3] with depth, "
+                f"reenact_mesh wants {name} landmarks [{len(texture)}, L, 3] with depth, "
                 f"got {list(points.shape)}."
             )
+        landmark_set(points.shape[1])

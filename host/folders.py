@@ -42,14 +42,14 @@ def find_model(name: str) -> Path:
     """
     relative = PurePosixPath(name.replace("\\", "/"))
     if relative.is_absolute() or PureWindowsPath(name).drive or ".." in relative.parts:
-        raise ValueError(f"Model {name!r} must be a name inside a model folder. {_advice()}")
+        raise ValueError(f"Model {name!r} must be a name inside a model folder. {advice()}")
     if relative.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"Model {name!r} must end in one of {', '.join(SUFFIXES)}. {_advice()}")
+        raise ValueError(f"Model {name!r} must end in one of {', '.join(SUFFIXES)}. {advice()}")
     for folder in model_folders():
         path = folder / relative
         if _is_file(path):
             return path
-    raise FileNotFoundError(f"Model {name!r} was not found. {_advice()}")
+    raise FileNotFoundError(f"Model {name!r} was not found. {advice()}")
 
 
 def input_dir() -> Path:
@@ -118,7 +118,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _advice() -> str:
+def advice() -> str:
+    """Say which folders are searched and where to put a missing file, for messages."""
     folders = ", ".join(map(str, model_folders()))
     if inside_comfyui():
         return f"Folders searched: {folders}. Put the file into the first, then reload the page."

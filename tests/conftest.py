@@ -29,6 +29,11 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_configure():
+    # The tensors here are small: on a busy machine threads that wait for each other cost tenfold.
+    torch.set_num_threads(1)
+
+
 def face_points(box):
     """The mean face's 468 points [468, 3] inside a box x0, y0, x1, y1."""
     x0, y0, x1, y1 = box
@@ -88,7 +93,7 @@ class FakeDetector:
         rows = [
             (frame, 0.9 - 0.1 * place, *box)
             for frame in range(count)
-            if frames[frame].amax() > frames[frame].amin()
+            if frames[frame].flatten(1).std(1).amax() > 1e-6
             for place, box in enumerate(self.world.places[height, width])
             if 0.9 - 0.1 * place >= threshold
         ]

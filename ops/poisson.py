@@ -88,8 +88,9 @@ def seamless_clone(source: Tensor, target: Tensor, mask: Tensor, mixed: bool = F
         mixed: mix the gradients (keeps the target's texture where the source is flat).
 
     Returns:
-        [N,C,H,W]: exactly the target outside of the mask; inside within about 1e-4 of the exact
-        solution, and not clamped, so it may leave 0..1. Differentiable in source and target.
+        [N,C,H,W]: exactly the target outside of the mask; inside within about 1e-4 (of the
+        largest correction) of the exact solution, and not clamped, so it may leave 0..1.
+        Differentiable in source and target.
 
     Raises:
         ValueError: shapes do not agree.

@@ -8,13 +8,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..faces import Crops, Faces
-from ..host.device import to_intermediate
 from ..host.images import frames_from_image, image_from_frames
 from ..host.node_api import io, schema
 from ..ops.geometry import ffhq_quad, fit_pose_template, fit_similarity, square_box
 from ..ops.templates import TEMPLATES, template_points
 from ..ops.warp import crop
-from .inputs import frames_of, mask_of
+from .inputs import frames_of, mask_of, mask_output
 from .sockets import CropsSocket, FacesSocket
 
 QUAD, BOX, POSE = "ffhq_quad", "square_box", "ghost_best_pose"
@@ -110,9 +109,8 @@ class CropsToImage(io.ComfyNode):
     @classmethod
     def execute(cls, crops: Crops) -> io.NodeOutput:
         image = crops.image if len(crops) else crops.image.new_zeros(1, 3, crops.size, crops.size)
-        mask = image.new_ones(len(image), 1, *image.shape[2:]) if crops.mask is None else crops.mask
-        mask = mask if len(mask) else mask.new_zeros(1, 1, *mask.shape[2:])
-        return io.NodeOutput(image_from_frames(image), to_intermediate(mask[:, 0]))
+        mask = mask_of(crops, None, "Crops to Image")
+        return io.NodeOutput(image_from_frames(image), mask_output(mask))
 
 
 class ImageToCrops(io.ComfyNode):

@@ -12,7 +12,7 @@ from ..host.node_api import io, schema
 from ..ops.colour import match_histogram, match_linear, match_mean_std
 from ..ops.face_regions import features_mask
 from ..ops.light import match_light
-from .inputs import check_pair, landmarks_of, mask_of
+from .inputs import MESH, check_pair, landmarks_of, mask_of
 from .sockets import CropsSocket
 
 METHODS = {
@@ -90,6 +90,7 @@ class MatchColour(io.ComfyNode):
 
 def skin_of(crops: Crops, mask: Tensor) -> Tensor:
     """Leave out eyes, brows and lips where landmarks tell them: paint and gaze are no light."""
-    if crops.faces.landmarks is None or not len(crops):
+    landmarks = crops.faces.landmarks
+    if landmarks is None or landmarks.shape[1] != MESH:
         return mask
     return mask * (1 - features_mask(landmarks_of(crops, "Match Colour"), crops.size))

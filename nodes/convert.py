@@ -15,10 +15,11 @@ from ..faces.convert import (
     to_segs,
 )
 from ..faces.select import one_frame
-from ..host.images import frames_from_image
+from ..host.images import frames_from_image, image_from_frames
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import Detector
+from .inputs import frames_of, naming
 from .sockets import (
     BBoxDetectorSocket,
     BoundingBoxSocket,
@@ -73,7 +74,8 @@ class BoundingBoxesToFaces(io.ComfyNode):
     def execute(cls, image: Tensor, bounding_boxes: Any) -> io.NodeOutput:
         frames = frames_from_image(image, "Bounding Boxes to Faces")
         size = (frames.shape[2], frames.shape[3])
-        return io.NodeOutput(from_bounding_boxes(bounding_boxes, size, len(frames)))
+        with naming("Bounding Boxes to Faces"):
+            return io.NodeOutput(from_bounding_boxes(bounding_boxes, size, len(frames)))
 
 
 class FacesToSegs(io.ComfyNode):
@@ -115,8 +117,11 @@ class FacesToSegs(io.ComfyNode):
     def execute(
         cls, faces: Faces, crop_factor: float, frame: int, image: Tensor | None = None
     ) -> io.NodeOutput:
-        chosen = one_frame(faces, frame)
-        picture = None if image is None else image[frame : frame + 1]
+        node = "Faces to SEGS"
+        frames = None if image is None else frames_of(faces, image, node)
+        with naming(node):
+            chosen = one_frame(faces, frame)
+        picture = None if frames is None else image_from_frames(frames[frame : frame + 1])
         return io.NodeOutput(to_segs(chosen, picture, crop_factor))
 
 
@@ -137,7 +142,8 @@ class SegsToFaces(io.ComfyNode):
 
     @classmethod
     def execute(cls, segs: Any) -> io.NodeOutput:
-        return io.NodeOutput(from_segs(segs))
+        with naming("SEGS to Faces"):
+            return io.NodeOutput(from_segs(segs))
 
 
 class DetectorToBBoxDetector(io.ComfyNode):

@@ -62,11 +62,10 @@ class DetectFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_from_image(image, "Detect Faces")
         network = detector.use()
-        parts = [
-            network.detect(chunk, threshold, detection_size)
-            for chunk in steps(torch.split(frames, CHUNK))
-        ]
-        faces = Faces.cat_frames(parts)
+        chunks = torch.split(frames, CHUNK) if len(frames) else ()
+        parts = [network.detect(chunk, threshold, detection_size) for chunk in steps(chunks)]
+        none = Faces.empty((frames.shape[2], frames.shape[3]), 0, frames.device)
+        faces = Faces.cat_frames([none, *parts])
         return io.NodeOutput(faces, len(faces))
 
 
@@ -92,8 +91,10 @@ class FindLandmarks(io.ComfyNode):
     @classmethod
     def execute(cls, image: Tensor, faces: Faces, landmarker: Hosted[Landmarker]) -> io.NodeOutput:
         frames = frames_of(faces, image, "Find Landmarks")
+        if not len(faces):
+            return io.NodeOutput(faces)
         network = landmarker.use()
         faces = faces.to(frames.device)
-        chunks = [faces[start : start + CHUNK] for start in range(0, max(len(faces), 1), CHUNK)]
+        chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
         found = [network.find(frames, chunk) for chunk in steps(chunks)]
         return io.NodeOutput(Faces.cat(found))

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from ..faces import Crops, Faces
+from ..host.device import to_intermediate
 from ..host.images import frames_from_image, masks_from_mask
 from ..ops.geometry import transform_points
 from ..ops.masks import fit_mask
+
+MESH = 468
+"""How many landmarks a face mesh has, the one set with triangles."""
+
+
+@contextmanager
+def naming(node: str) -> Iterator[None]:
+    """Put the node's name before errors of code that cannot know it.
+
+    Raises:
+        ValueError: instead of a ValueError or TypeError of the block.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{node}: {error}") from error
 
 
 def frames_of(faces: Faces, image: Tensor, node: str) -> Tensor:
@@ -41,7 +61,7 @@ def landmarks_of(crops: Crops, node: str) -> Tensor:
             "Detect Faces and Align Faces."
         )
     if landmarks is None:
-        return crops.matrix.new_zeros(0, 468, 3)
+        return crops.matrix.new_zeros(0, MESH, 3)
     return transform_points(crops.matrix, landmarks.to(crops.device))
 
 
@@ -63,6 +83,12 @@ def mask_of(crops: Crops, mask: Tensor | None, node: str) -> Tensor:
     return fit_mask(masks[:1] if len(masks) != count else masks, size).expand(count, -1, -1, -1)
 
 
+def mask_output(masks: Tensor) -> Tensor:
+    """MASK of the masks [N,1,S,S] of crops; of no crop one black mask, as others choke on none."""
+    masks = masks if len(masks) else masks.new_zeros(1, 1, *masks.shape[2:])
+    return to_intermediate(masks[:, 0])
+
+
 def check_pair(crops: Crops, target: Crops, node: str) -> Crops:
     """The target's crops on the device of `crops`, one for each of them.
 
@@ -75,7 +101,7 @@ def check_pair(crops: Crops, target: Crops, node: str) -> Crops:
             f"{len(target)} of {target.size} px. Connect the crops that the swap was made for."
         )
     target = target.to(crops.device)
-    if not torch.allclose(crops.matrix, target.matrix, atol=1e-3):
+    if not torch.allclose(crops.matrix, target.matrix, atol=1e-3, equal_nan=True):
         raise ValueError(
             f"{node}: crops and target were not cut from the same places. "
             "Connect the Align Faces of the target picture to target."

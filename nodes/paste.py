@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..faces import Crops
 from ..host.device import to_intermediate
-from ..host.images import image_from_frames
+from ..host.images import frames_from_image, image_from_frames
 from ..host.node_api import io, schema
 from ..ops.paste import paste, paste_masks
 from .inputs import frames_of, mask_of
@@ -59,4 +59,5 @@ def _with_alpha(pasted: Tensor, image: Tensor) -> Tensor:
     """Give an RGBA picture its alpha channel back."""
     if image.shape[-1] != 4:
         return pasted
-    return torch.cat([pasted, image[..., 3:].to(pasted)], dim=-1)
+    alpha = image_from_frames(frames_from_image(image[..., 3:], "Paste Faces"))
+    return torch.cat([pasted, alpha[..., :1]], dim=-1)

@@ -7,11 +7,10 @@ from functools import partial
 
 from ..faces import Crops
 from ..faces.select import rank_in_frame
-from ..host.device import to_intermediate
 from ..host.node_api import io, schema
 from ..ops.reenact import reenact_mesh
 from .chunks import in_chunks
-from .inputs import landmarks_of, mask_of
+from .inputs import landmarks_of, mask_of, mask_output, naming
 from .sockets import CropsSocket
 
 
@@ -53,9 +52,10 @@ class ReenactFace(io.ComfyNode):
         source = source_for_each(source, target)
         points = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
         reenact = partial(reenact_mesh, size=target.size)
-        image, trust = in_chunks(reenact, source.image, *points)
+        with naming("Reenact Face"):
+            image, trust = in_chunks(reenact, source.image, *points)
         mask = trust * mask_of(target, None, "Reenact Face")
-        return io.NodeOutput(replace(target, image=image, mask=mask), to_intermediate(mask[:, 0]))
+        return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))
 
 
 def source_for_each(source: Crops, target: Crops) -> Crops:

@@ -14,6 +14,7 @@ from ..faces.select import (
     take,
 )
 from ..host.node_api import io, schema
+from .inputs import naming
 from .sockets import FacesSocket
 
 NO_LIMIT = 16384
@@ -95,12 +96,11 @@ class SelectFaces(io.ComfyNode):
         maximum_size: int,
         frames: str,
     ) -> io.NodeOutput:
-        if frames.strip():
-            faces = only_frames(faces, parse_indices(frames))
+        with naming("Select Faces"):
+            ranks, places = parse_indices(indices), parse_indices(frames)
+        faces = only_frames(faces, places)
         faces = by_box_size(above_score(faces, minimum_score), minimum_size, maximum_size)
-        faces = sort_faces(faces, order)
-        if indices.strip():
-            faces = take(faces, parse_indices(indices))
+        faces = take(sort_faces(faces, order), ranks)
         if largest_only:
             faces = largest(faces)
         return io.NodeOutput(faces, len(faces))

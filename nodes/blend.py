@@ -41,7 +41,7 @@ class BlendFaces(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "feather",
-                    default=0.04,
+                    default=0.02,
                     min=0.0,
                     max=0.5,
                     step=0.01,

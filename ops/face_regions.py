@@ -27,10 +27,12 @@ PARTS: dict[str, tuple[str, ...]] = {
 # Row of the mesh above the brows; the oval closes the forehead.
 _FOREHEAD = (151, 108, 69, 104, 68, 71, 139, 337, 299, 333, 298, 301, 368)
 # Its weight. Below 0, so that the fade ends close above the brows and not half-way up.
-_ABOVE_BROWS = -0.8
+_ABOVE_BROWS = -1.5
+# The mesh's upper row of the brows lies a little above their hair; fringes often reach it.
+_BROWS, _ON_BROWS = (70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300), 0.35
 # The mask rises between these shares of the way from the outline to the mesh's next row: hair and
 # background begin a little inside the outline that landmarks give.
-_FADE_BEGINS, _FADE_ENDS = 0.3, 0.7
+_FADE_BEGINS, _FADE_ENDS = 0.15, 0.45
 # Cosine between surface and view from which skin is too slanted to use, and fully usable.
 _GRAZING, _FRONTAL = 0.05, 0.35
 # Relative to the crop's side: half the width of a crack that a turned nose leaves, and the
@@ -155,6 +157,7 @@ def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
     weights[:, list(CONTOURS["oval"])] = 0
     if not forehead:
         weights[:, list(_FOREHEAD)] = _ABOVE_BROWS
+        weights[:, list(_BROWS)] = _ON_BROWS
     depth = None
     if landmarks.shape[2] == 3:
         depth = landmarks[..., 2]

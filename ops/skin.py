@@ -9,7 +9,7 @@ from .face_regions import close, face_mask, features_mask
 from .filters import dilate, gaussian_blur
 
 # In standard deviations of the face's own skin: what is surely skin, and what surely is not.
-_SKIN, _OTHER = 3.0, 5.0
+_SKIN, _OTHER = 4.0, 7.0
 _NOISE = 0.04  # least deviation of a channel, so that an even face does not refuse its own pores
 _ROUNDS = 2  # of leaving out what is not skin and looking again; more change little
 # Relative to the crop's side. Lids and teeth lie between features at most twice the gap apart;

@@ -10,6 +10,7 @@ from .filters import dilate, gaussian_blur
 
 # In standard deviations of the face's own skin: what is surely skin, and what surely is not.
 _SKIN, _OTHER = 4.0, 7.0
+_OUTLIER = 3.0  # from where on a pixel does not shape the distribution
 _NOISE = 0.04  # least deviation of a channel, so that an even face does not refuse its own pores
 _ROUNDS = 2  # of leaving out what is not skin and looking again; more change little
 # Relative to the crop's side. Lids and teeth lie between features at most twice the gap apart;
@@ -50,7 +51,7 @@ def skin_likeness(image: Tensor, landmarks: Tensor) -> Tensor:
     smooth = gaussian_blur(image, _GRAIN * size)
     distance = _distance(smooth, weight)
     for _ in range(_ROUNDS):
-        distance = _distance(smooth, weight * (distance < _SKIN))
+        distance = _distance(smooth, weight * (distance < _OUTLIER))
     likeness = ((_OTHER - distance) / (_OTHER - _SKIN)).clamp(0, 1)
     return torch.maximum(likeness, gaussian_blur(features, _MARGIN_SOFTNESS * size))
 

@@ -105,7 +105,7 @@ def test_likeness_is_the_mahalanobis_distance_of_numpy(posed, skin):
         mean = np.average(colours, axis=0, weights=share)
         spread = np.cov(colours.T, aweights=share, ddof=0) + 0.04**2 * np.eye(3)
         distance = cdist(colours, mean[None], "mahalanobis", VI=np.linalg.inv(spread))[:, 0]
-    wanted = np.interp(distance, [3, 5], [1, 0]).reshape(SIZE, SIZE)
+    wanted = np.interp(distance, [4, 7], [1, 0]).reshape(SIZE, SIZE)
     got = skin_likeness(image, face)[0, 0].numpy()
     features = close(features_mask(face, SIZE), 0.06 * SIZE)
     far = dilate(features, 10)[0, 0].numpy() == 0

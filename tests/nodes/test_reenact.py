@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d
+
+from faceloom.faces import Crops
+from faceloom.nodes import ReenactFace
+from faceloom.nodes.reenact import source_for_each
+
+
+def reenact(source, target):
+    return ReenactFace.execute(source, target).args
+
+
+def test_every_target_gets_the_source_in_its_own_place(source, crops):
+    swapped, mask = reenact(source, crops)
+    assert len(swapped) == 4
+    assert swapped.image.shape == crops.image.shape
+    assert swapped.faces is crops.faces
+    assert torch.equal(swapped.matrix, crops.matrix)
+    assert torch.equal(swapped.mask[:, 0], mask)
+    assert swapped.image.isfinite().all()
+    assert (mask > 0.5).float().mean() > 0.2
+    # The source is redder than the targets.
+    inside = swapped.mask > 0.5
+    redness = [
+        (image[:, 0] - image[:, 1])[inside[:, 0]].mean() for image in (swapped.image, crops.image)
+    ]
+    assert redness[0] > redness[1] + 0.05
+
+
+def test_itself_onto_itself_is_the_same_face(crops):
+    swapped, _ = reenact(crops, crops)
+    assert ((swapped.image - crops.image).abs() * (swapped.mask > 0.9)).mean() < 0.01
+
+
+def test_mask_stays_inside_the_targets(source, crops):
+    upper = torch.zeros(4, 1, 64, 64)
+    upper[:, :, :32] = 1
+    swapped, _ = reenact(source, replace(crops, mask=upper))
+    assert swapped.mask[:, :, 32:].max() == 0
+    assert swapped.mask.max() > 0.9
+
+
+def test_source_may_have_another_size(source, crops):
+    small = replace(source, image=avg_pool2d(source.image, 2), matrix=source.matrix / 2)
+    swapped, mask = reenact(small, crops)
+    assert swapped.size == crops.size
+    difference = (swapped.image - reenact(source, crops)[0].image).abs() * (mask > 0.9)[:, None]
+    assert difference.mean() < 0.02
+
+
+def test_sources_pair_by_place_and_start_again(crops):
+    place = torch.arange(4.0)[:, None, None, None].expand(4, 3, 64, 64) / 10
+    numbered = replace(crops, image=place.clone())
+    # Faces 0, 1 are in frame 0 and faces 2, 3 in frame 2.
+    for sources, wanted in ((numbered[[0]], [0, 0, 0, 0]), (numbered[[2, 1]], [2, 1, 2, 1])):
+        paired = source_for_each(sources, crops)
+        assert (paired.image[:, 0, 0, 0] * 10).round().int().tolist() == wanted
+    three = source_for_each(numbered[[0, 1, 2]], crops)
+    assert (three.image[:, 0, 0, 0] * 10).round().int().tolist() == [0, 1, 0, 1]
+
+
+def test_many_faces_go_in_pieces(source, crops):
+    many = Crops.cat([crops.as_frames()[[0] * 11]])
+    swapped, _ = reenact(source, many)
+    assert len(swapped) == 11
+    torch.testing.assert_close(swapped.image, swapped.image[:1].expand_as(swapped.image))
+
+
+def test_no_target_needs_no_source(source, no_crops):
+    for sources in (source, no_crops):
+        swapped, mask = reenact(sources, no_crops)
+        assert len(swapped) == 0
+        assert torch.equal(mask, torch.zeros(1, 64, 64))
+
+
+def test_no_source_is_said_plainly(no_crops, crops):
+    with pytest.raises(ValueError, match=r"^Reenact Face: no face was found in the source picture"):
+        reenact(no_crops, crops)
+
+
+def test_missing_landmarks_are_said_plainly(source, crops, bare_crops, few_points):
+    for pair in ((bare_crops, crops), (source, bare_crops)):
+        with pytest.raises(ValueError, match=r"^Reenact Face: .* Put Find Landmarks between"):
+            reenact(*pair)
+    for pair in ((few_points, crops), (source, few_points)):
+        with pytest.raises(ValueError, match=r"^Reenact Face: .*468 points"):
+            reenact(*pair)
+    flat = replace(crops, faces=replace(crops.faces, landmarks=crops.faces.landmarks[..., :2]))
+    with pytest.raises(ValueError, match=r"^Reenact Face: .*with depth"):
+        reenact(source, flat)

@@ -34,6 +34,14 @@ def test_given_mask_replaces_the_crops_own(image, crops):
         assert torch.equal(pasted, image) != changed
 
 
+def test_masks_go_with_the_crops_in_order(image, crops):
+    strengths = torch.tensor([0.0, 0.5, 1.0, 0.25])
+    masks = strengths[:, None, None].expand(4, 30, 30)
+    _, area = PasteFaces.execute(image, masked(crops), masks).args
+    x, y = crops.faces.keypoints[:, 2].long().unbind(1)
+    torch.testing.assert_close(area[crops.faces.frame, y, x], strengths)
+
+
 def test_no_face_leaves_every_bit_of_any_kind_of_picture(image, no_crops, kind, as_kind):
     frames = as_kind(image)
     pasted, mask = PasteFaces.execute(frames, no_crops, torch.ones(1, 5, 5)).args

@@ -24,7 +24,7 @@ lint: $(READY)
 
 # mypy wants the package under its own name, whatever the checkout's folder is called.
 types: $(READY)
-	MYPYPATH=$(VENV)/types $(BIN)/mypy -p faceloom
+	cd $(VENV)/types && ../bin/mypy --config-file ../../pyproject.toml -p faceloom
 
 $(READY): pyproject.toml requirements.txt setup.py
 	$(PYTHON) -m venv $(VENV)

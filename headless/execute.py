@@ -143,7 +143,9 @@ class Runner:
         except Interrupted:
             raise
         except Exception as error:
-            raise WorkflowError(f"{node.label}: {describe(error)}") from error
+            # FaceLoom's own nodes begin with their name, for hosts that do not say it.
+            text = describe(error).removeprefix(f"{node_class.schema.display_name}: ")
+            raise WorkflowError(f"{node.label}: {text}") from error
 
 
 def _key(node: Node, keys: dict[str, str], fingerprint: object) -> str:

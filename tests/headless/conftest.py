@@ -132,7 +132,12 @@ class Fail(io.ComfyNode):
 
     @classmethod
     def execute(cls, value, kind):
-        raise {"value": ValueError("no\nluck"), "key": KeyError("x"), "none": OSError()}[kind]
+        raise {
+            "value": ValueError("no\nluck"),
+            "key": KeyError("x"),
+            "none": OSError(),
+            "named": ValueError("Detect Faces: no luck"),
+        }[kind]
 
 
 class Words(io.ComfyNode):

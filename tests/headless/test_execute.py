@@ -128,7 +128,7 @@ def test_an_empty_list_is_an_error(runner, graph_of):
 
 @pytest.mark.parametrize(
     ("kind", "message"),
-    [("value", "no luck"), ("key", "KeyError: 'x'"), ("none", "OSError")],
+    [("value", "no luck"), ("key", "KeyError: 'x'"), ("none", "OSError"), ("named", "no luck")],
 )
 def test_a_failing_node_is_named_in_one_line(runner, graph_of, kind, message):
     graph = graph_of(

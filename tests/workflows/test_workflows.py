@@ -325,7 +325,9 @@ def test_no_face_in_either_picture_is_fine(run, target):
 def test_nan_in_a_picture_is_said_plainly(run, source, target, title, bad):
     pictures = {"Source": source.clone(), "Target": target.clone()}
     pictures[title][0, 3, 4, 1] = bad
-    with pytest.raises(WorkflowError, match="Detect Faces: image holds NaN or infinite values"):
+    with pytest.raises(
+        WorkflowError, match=r"Detect Faces \(#\d+\): image holds NaN or infinite values"
+    ):
         run("swap_faces", **pictures)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .device import compute_device, to_intermediate
+from .device import to_intermediate
 
 # What counts as 1.0 in an integer tensor, which a careless pack may send.
 WHITE = {torch.bool: 1, torch.uint8: 255, torch.int16: 32767, torch.uint16: 65535}
 
 
 def frames_from_image(image: Tensor, node: str, name: str = "image") -> Tensor:
-    """Turn an IMAGE into frames on the compute device.
+    """Turn an IMAGE into frames, where it is: a long clip need not fit the compute device.
 
     Args:
         image: [B,H,W,C] with C = 1 (grey, repeated), 3 or 4 (alpha ignored); floats, or integers
@@ -43,7 +43,7 @@ def image_from_frames(frames: Tensor) -> Tensor:
 
 
 def masks_from_mask(mask: Tensor, node: str, name: str = "mask") -> Tensor:
-    """Turn a MASK into masks on the compute device.
+    """Turn a MASK into masks, where it is.
 
     Args:
         mask: [B,H,W], or one [H,W]; floats, or integers that are scaled to 0..1.
@@ -91,5 +91,5 @@ def _check_finite(value: Tensor, node: str, name: str) -> None:
 
 
 def _unit_floats(value: Tensor) -> Tensor:
-    floats = value.to(device=compute_device(), dtype=torch.float32)
+    floats = value.to(torch.float32)
     return floats if value.is_floating_point() else floats / WHITE[value.dtype]

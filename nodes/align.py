@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..faces import Crops, Faces
+from ..host.device import compute_device
 from ..host.images import frames_from_image, image_from_frames
 from ..host.node_api import io, schema
 from ..ops.geometry import ffhq_quad, fit_pose_template, fit_similarity, square_box
@@ -79,7 +80,7 @@ class AlignFaces(io.ComfyNode):
         cls, image: Tensor, faces: Faces, template: str, size: int, margin: float
     ) -> io.NodeOutput:
         frames = frames_of(faces, image, "Align Faces")
-        faces = faces.to(frames.device)
+        faces = faces.to(compute_device())
         matrix = _matrix(faces, template, size, margin)
         crops = crop(frames, matrix, faces.frame, size, padding="border")
         return io.NodeOutput(Crops(image=crops, matrix=matrix, faces=faces, template=template))

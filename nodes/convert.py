@@ -15,6 +15,7 @@ from ..faces.convert import (
     to_segs,
 )
 from ..faces.select import one_frame
+from ..host.device import compute_device
 from ..host.images import frames_from_image, image_from_frames
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
@@ -165,6 +166,6 @@ class DetectorToBBoxDetector(io.ComfyNode):
     def execute(cls, detector: Hosted[Detector]) -> io.NodeOutput:
         def find(image: Tensor, threshold: float) -> Faces:
             frames = frames_from_image(image, "Detector to BBOX Detector")
-            return detector.use().detect(frames, threshold)
+            return detector.use().detect(frames.to(compute_device()), threshold)
 
         return io.NodeOutput(BBoxDetector(find))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..faces import Faces
+from ..host.device import compute_device
 from ..host.images import frames_from_image
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
@@ -62,10 +63,11 @@ class DetectFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_from_image(image, "Detect Faces")
         network = detector.use()
-        chunks = torch.split(frames, CHUNK) if len(frames) else ()
-        parts = [network.detect(chunk, threshold, detection_size) for chunk in steps(chunks)]
-        none = Faces.empty((frames.shape[2], frames.shape[3]), 0, frames.device)
-        faces = Faces.cat_frames([none, *parts])
+        device = compute_device()
+        parts = [Faces.empty((frames.shape[2], frames.shape[3]), 0, device)]
+        for chunk in steps(torch.split(frames, CHUNK) if len(frames) else ()):
+            parts.append(network.detect(chunk.to(device), threshold, detection_size))
+        faces = Faces.cat_frames(parts)
         return io.NodeOutput(faces, len(faces))
 
 
@@ -94,7 +96,7 @@ class FindLandmarks(io.ComfyNode):
         if not len(faces):
             return io.NodeOutput(faces)
         network = landmarker.use()
-        faces = faces.to(frames.device)
+        faces = faces.to(compute_device())
         chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
         found = [network.find(frames, chunk) for chunk in steps(chunks)]
         return io.NodeOutput(Faces.cat(found))

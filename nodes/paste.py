@@ -46,10 +46,10 @@ class PasteFaces(io.ComfyNode):
     @classmethod
     def execute(cls, image: Tensor, crops: Crops, mask: Tensor | None = None) -> io.NodeOutput:
         frames = frames_of(crops.faces, image, "Paste Faces")
-        crops = crops.to(frames.device)
         masks, frame = mask_of(crops, mask, "Paste Faces"), crops.faces.frame
         pasted = paste(frames, crops.image, masks, crops.matrix, frame)
-        changed = paste_masks(masks, crops.matrix, frame, len(frames), crops.faces.image_size)
+        size, device = crops.faces.image_size, frames.device
+        changed = paste_masks(masks, crops.matrix, frame, len(frames), size, device)
         return io.NodeOutput(
             _with_alpha(image_from_frames(pasted), image), to_intermediate(changed)
         )

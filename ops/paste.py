@@ -74,7 +74,12 @@ def paste_(frames: Tensor, crops: Tensor, masks: Tensor, matrix: Tensor, frame: 
 
 
 def paste_masks(
-    masks: Tensor, matrix: Tensor, frame: Tensor, frames: int, image_size: tuple[int, int]
+    masks: Tensor,
+    matrix: Tensor,
+    frame: Tensor,
+    frames: int,
+    image_size: tuple[int, int],
+    device: torch.device | str | None = None,
 ) -> Tensor:
     """Put the masks where `paste` would use them.
 
@@ -84,14 +89,15 @@ def paste_masks(
         frame: [N] int64, the frame that each mask belongs to.
         frames: number of frames B.
         image_size: (H, W) of the frames.
+        device: where to put them; none means the device of `masks`.
 
     Returns:
-        [B, H, W] in 0..1, the sum of the masks cut off at 1; on the device of `masks`.
+        [B, H, W] in 0..1, the sum of the masks cut off at 1.
 
     Raises:
         ValueError: the shapes do not fit, or `frame` names none of the frames.
     """
-    total = masks.new_zeros(frames, 1, *image_size)
+    total = masks.new_zeros(frames, 1, *image_size, device=device)
     places = check_placement("paste_masks", total, matrix, frame)
     _check_layers("paste_masks", masks, masks, matrix, 1)
     regions = paste_regions(matrix, masks.shape[-1], image_size)
@@ -100,7 +106,7 @@ def paste_masks(
         x0, y0, x1, y1 = region
         if x0 < x1 and y0 < y1:
             mask = _warp_back(masks[row], matrix[row], region, scales[row], "zeros")
-            total[place, :, y0:y1, x0:x1] += mask
+            total[place, :, y0:y1, x0:x1] += mask.to(total)
     return total[:, 0].clamp(max=1)
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .host.node_api import ComfyExtension
 
-__version__ = "0.1.0"
-
 
 async def comfy_entrypoint() -> ComfyExtension:
     """Give ComfyUI the pack's nodes."""

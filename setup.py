@@ -5,5 +5,5 @@ from setuptools import find_packages, setup
 setup(
     packages=["faceloom", *(f"faceloom.{name}" for name in find_packages(exclude=["tests*"]))],
     package_dir={"faceloom": "."},
-    package_data={"faceloom": ["py.typed", "workflows/*.json"]},
+    package_data={"faceloom": ["py.typed", "workflows/*.json"], "faceloom.ops": ["*.json"]},
 )

@@ -66,7 +66,7 @@ def _correction(source: Tensor, target: Tensor, inside: Tensor, mixed: bool) -> 
             excess = torch.where(other.abs() > own.abs(), other - own, 0.0)
             right[here] -= excess
             right[there] += excess
-    solution: Tensor = _Solve.apply(torch.where(inside, right, 0.0), inside)
+    solution: Tensor = _Solve.apply(right.masked_fill_(~inside, 0), inside)
     return solution
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .blend import feather, multiband_blend
-from .face_regions import close
+from .filters import close
 from .poisson import seamless_clone
 
 METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")

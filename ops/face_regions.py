@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .filters import dilate, erode, gaussian_blur
+from .filters import close, gaussian_blur
 from .landmark_sets import CONTOURS, landmark_set
 from .masks import hull_mask, polygon_mask
 from .mesh import vertex_weights_to_mask
@@ -131,24 +131,6 @@ def vertex_visibility(landmarks: Tensor) -> Tensor:
         vertex = vertex.index_add(1, triangles[:, corner], normals)
     cosine: Tensor = vertex[..., 2] / vertex.norm(dim=-1).clamp(min=1e-6)
     return ((cosine - _GRAZING) / (_FRONTAL - _GRAZING)).clamp(0, 1)
-
-
-def close(mask: Tensor, radius: float) -> Tensor:
-    """Morphological closing: fill holes, cracks and bays narrower than twice `radius`.
-
-    Args:
-        mask: [N, 1, H, W] in 0..1.
-        radius: in pixels, at least 0; taken to the nearest whole one, as a mix of two radii (see
-            `dilate`) would fray the edges of the mask.
-
-    Returns:
-        [N, 1, H, W] in 0..1, nowhere less than `mask`.
-
-    Raises:
-        ValueError: `mask` is not [N, 1, H, W], or `radius` is negative.
-    """
-    whole = round(radius)
-    return erode(dilate(mask, whole), whole)
 
 
 def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:

@@ -92,6 +92,24 @@ def erode(mask: Tensor, radius: float) -> Tensor:
     return -dilate(-mask, radius)
 
 
+def close(mask: Tensor, radius: float) -> Tensor:
+    """Morphological closing: fill holes, cracks and bays narrower than twice `radius`.
+
+    Args:
+        mask: [N, 1, H, W] in 0..1.
+        radius: in pixels, at least 0; taken to the nearest whole one, as a mix of two radii (see
+            `dilate`) would fray the edges of the mask.
+
+    Returns:
+        [N, 1, H, W] in 0..1, nowhere less than `mask`.
+
+    Raises:
+        ValueError: `mask` is not [N, 1, H, W], or `radius` is negative.
+    """
+    whole = round(radius)
+    return erode(dilate(mask, whole), whole)
+
+
 def soft_erosion(
     mask: Tensor, kernel_size: int = 21, threshold: float = 0.6, iterations: int = 1
 ) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .face_regions import PARTS, close, part_mask, vertex_visibility
-from .filters import erode
+from .face_regions import PARTS, part_mask, vertex_visibility
+from .filters import close, erode
 from .inpaint import pull_push
 from .landmark_sets import CONTOURS, landmark_set
 from .mesh import vertex_weights_to_mask, warp_mesh

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .face_regions import close, face_mask, features_mask
-from .filters import dilate, gaussian_blur
+from .face_regions import face_mask, features_mask
+from .filters import close, dilate, gaussian_blur
 
 # In standard deviations of the face's own skin: what is surely skin, and what surely is not.
 _SKIN, _OTHER = 4.0, 7.0

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 from skimage import morphology
 
-from faceloom.ops.filters import dilate, erode, gaussian_blur, soft_erosion
+from faceloom.ops.filters import close, dilate, erode, gaussian_blur, soft_erosion
 
 
 def scipy_blur(x, sigma):
@@ -110,8 +110,46 @@ def test_radius_grows_without_steps():
     assert torch.equal(dilate(mask, 0), mask)
 
 
+@pytest.mark.parametrize("radius", [1, 3, 6])
+def test_close_is_scipys(radius: int):
+    mask = torch.rand(2, 1, 40, 40, generator=torch.Generator().manual_seed(radius)).pow(4)
+    mask[..., :12, :] = 0
+    dot = torch.zeros(1, 1, 2 * radius + 1, 2 * radius + 1)
+    dot[..., radius, radius] = 1
+    octagon = dilate(dot, radius)[0, 0].numpy() > 0
+    # Room for the dilation: outside the picture is neutral here, and 0 in the padding.
+    wide = np.pad(mask.numpy(), ((0, 0), (0, 0), (20, 20), (20, 20)))
+    wanted = np.stack([ndimage.grey_closing(each[0], footprint=octagon) for each in wide])
+    inner = slice(2 * radius, -2 * radius)
+    got = close(mask, radius)[:, 0].numpy()[:, inner, inner]
+    np.testing.assert_array_equal(got, wanted[:, 20:-20, 20:-20][:, inner, inner])
+
+
+@pytest.mark.parametrize("radius", [0, 0.4, 1.5, 2.7, 5])
+def test_close_takes_nothing_away(radius: float):
+    mask = torch.rand(1, 1, 24, 24, generator=torch.Generator().manual_seed(1)).pow(6)
+    assert (close(mask, radius) >= mask).all()
+    square = torch.zeros(1, 1, 24, 24)
+    square[..., 6:18, 6:18] = 1
+    assert torch.equal(close(square, radius), square)
+
+
+def test_close_fills_cracks_but_not_wide_gaps():
+    mask = torch.ones(1, 1, 40, 40)
+    mask[..., 5:8, 4:36] = 0  # 3 px
+    mask[..., 20:32, 10:30] = 0  # 12 px
+    closed = close(mask, 2)
+    assert (closed[..., 5:8, :] == 1).all()
+    assert (closed[..., 24:28, 14:26] == 0).all()
+    with pytest.raises(ValueError, match=r"at least 0 px, got -2"):
+        close(mask, -2)
+    with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[40, 40\]"):
+        close(mask[0, 0], 2)
+
+
 def test_morphology_of_nothing_and_of_wrong_input():
-    assert dilate(torch.zeros(0, 1, 8, 8), 3).shape == (0, 1, 8, 8)
+    for each in (dilate, close):
+        assert each(torch.zeros(0, 1, 8, 8), 3).shape == (0, 1, 8, 8)
     with pytest.raises(ValueError, match=r"\[2, 3, 8, 8\]"):
         dilate(torch.zeros(2, 3, 8, 8), 1)
     with pytest.raises(ValueError, match="-2"):

@@ -7,8 +7,8 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from faceloom.ops.face_regions import close, face_mask, features_mask, part_mask
-from faceloom.ops.filters import dilate
+from faceloom.ops.face_regions import face_mask, features_mask, part_mask
+from faceloom.ops.filters import close, dilate
 from faceloom.ops.landmark_sets import CONTOURS
 from faceloom.ops.skin import skin_likeness
 

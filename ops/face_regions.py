@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -145,11 +144,10 @@ def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
     if landmarks.shape[2] == 3:
         depth = landmarks[..., 2]
         weights = weights * vertex_visibility(landmarks)
-    draw = partial(vertex_weights_to_mask, triangles=triangles, size=size, depth=depth)
-    share = draw(weights, landmarks[..., :2])
+    share, coverage = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
     mask = ((share - _FADE_BEGINS) / (_FADE_ENDS - _FADE_BEGINS)).clamp(0, 1)
     # The side of a nose that is seen edge-on is a crack inside the face, not its outline.
-    return close(mask, _CRACK * size) * draw(torch.ones_like(weights), landmarks[..., :2])
+    return close(mask, _CRACK * size) * coverage
 
 
 def _check_part(part: str) -> str:

@@ -59,6 +59,7 @@ def warp_mesh(
     triangles: Tensor,
     size: int,
     depth: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Carry a texture triangle by triangle from source points to target points.
 
@@ -75,15 +76,18 @@ def warp_mesh(
         triangles: [T, 3] int64, indices into P.
         size: side S of the output in pixels.
         depth: [N, P] float depth of the target points, smaller is nearer.
+        weights: [N, P] float, to be carried along as `vertex_weights_to_mask` draws them.
 
     Returns:
-        The picture [N, C, S, S], 0 where no triangle is; and the coverage [N, 1, S, S], 1 or 0.
+        The picture [N, C, S, S], 0 where no triangle is; and a mask [N, 1, S, S], 0 where no
+        triangle is and elsewhere the weights, cut off to 0..1, or without any 1.
 
     Raises:
         ValueError: a shape or an index does not fit.
     """
     _check_mesh(triangles, source=source, target=target)
     _check_depth(target, depth)
+    _check_depth(target, weights, "weights")
     if texture.ndim != 4 or len(texture) != len(source):
         raise ValueError(
             f"texture must have shape [{len(source)}, C, H, W] as there are {len(source)} sets of "
@@ -95,17 +99,19 @@ def warp_mesh(
         )
     extent = source.new_tensor([texture.shape[3], texture.shape[2]])
     position = (source / extent * 2 - 1)[:, triangles]  # in grid_sample's square from -1 to 1
+    if weights is not None:
+        position = torch.cat((position, weights[:, triangles].unsqueeze(-1)), dim=-1)
     one = texture.new_ones(len(triangles))
-    grid, covered = _draw(target, position, one, triangles, size, depth)
+    drawn, covered = _draw(target, position, one, triangles, size, depth)
     coverage = covered.unsqueeze(1)
     smooth = gaussian_blur(texture, _shrink_sigma(source, target, triangles))
-    image = _sample(smooth, grid.to(texture.dtype))
-    return image.mul_(coverage), coverage
+    image = _sample(smooth, drawn[..., :2].to(texture.dtype)).mul_(coverage)
+    return image, coverage if weights is None else _as_mask(drawn[..., 2:])
 
 
 def vertex_weights_to_mask(
     weights: Tensor, points: Tensor, triangles: Tensor, size: int, depth: Tensor | None = None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Interpolate a weight per vertex over the mesh: a soft mask that follows the face.
 
     Args:
@@ -116,7 +122,7 @@ def vertex_weights_to_mask(
         depth: [N, P] float, smaller is nearer.
 
     Returns:
-        [N, 1, S, S] in 0..1, 0 outside the mesh.
+        The mask [N, 1, S, S] in 0..1, 0 outside the mesh; and the coverage [N, 1, S, S], 1 or 0.
 
     Raises:
         ValueError: a shape or an index does not fit.
@@ -125,46 +131,14 @@ def vertex_weights_to_mask(
     _check_depth(points, depth)
     _check_depth(points, weights, "weights")
     values = weights[:, triangles].unsqueeze(-1)
-    mask, _ = _draw(points, values, weights.new_ones(len(triangles)), triangles, size, depth)
-    return mask.permute(0, 3, 1, 2).clamp(0, 1)
+    one = weights.new_ones(len(triangles))
+    mask, covered = _draw(points, values, one, triangles, size, depth)
+    return _as_mask(mask), covered.unsqueeze(1)
 
 
-def facing(points: Tensor, triangles: Tensor) -> Tensor:
-    """Signed area of each triangle: its sign flips where the mesh turns its back.
-
-    Args:
-        points: [N, P, 2] float, (x, y) in pixels.
-        triangles: [T, 3] int64, indices into P.
-
-    Returns:
-        [N, T] in square pixels, positive where the corners run clockwise as seen on the picture
-        (y points down). Which sign a frontal face has is the triangle list's choice.
-
-    Raises:
-        ValueError: a shape or an index does not fit.
-    """
-    _check_mesh(triangles, points=points)
-    return _signed_area(points, triangles)
-
-
-def triangle_stretch(source: Tensor, target: Tensor, triangles: Tensor) -> Tensor:
-    """How much larger each triangle is in the target than in the source.
-
-    Args:
-        source: [N, P, 2] float.
-        target: [N, P, 2] float.
-        triangles: [T, 3] int64, indices into P.
-
-    Returns:
-        [N, T] signed area ratio target / source: negative where the triangle flips, 0 where it
-        has no area in both, and infinite only where a source without area grows.
-
-    Raises:
-        ValueError: a shape or an index does not fit.
-    """
-    _check_mesh(triangles, source=source, target=target)
-    before, after = _signed_area(source, triangles), _signed_area(target, triangles)
-    return torch.where((before == 0) & (after == 0), 0, after / before)
+def _as_mask(weights: Tensor) -> Tensor:
+    """[N, 1, S, S] in 0..1 of weights drawn as [N, S, S, 1]."""
+    return weights.permute(0, 3, 1, 2).clamp(0, 1)
 
 
 def _draw(

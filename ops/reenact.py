@@ -9,7 +9,7 @@ from .face_regions import PARTS, part_mask, vertex_visibility
 from .filters import close, erode
 from .inpaint import pull_push
 from .landmark_sets import CONTOURS, landmark_set
-from .mesh import vertex_weights_to_mask, warp_mesh
+from .mesh import warp_mesh
 from .skin import skin_likeness
 
 _OPENINGS = ("eyes", "inner_mouth")
@@ -109,8 +109,7 @@ def _carry(
     """Warp the picture, and the trust in it: its last layer times how well it was seen."""
     triangles = landmark_set(source.shape[1]).triangles.to(source.device)
     goal, depth = target[..., :2], target[..., 2]
-    carried, _ = warp_mesh(layers, source[..., :2], goal, triangles, size, depth)
-    weight = vertex_weights_to_mask(seen, goal, triangles, size, depth)
+    carried, weight = warp_mesh(layers, source[..., :2], goal, triangles, size, depth, seen)
     return carried[:, :3], carried[:, 3:] * weight
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -9,9 +7,7 @@ from scipy.spatial import Delaunay
 from torch import Tensor
 
 from faceloom.ops.mesh import (
-    facing,
     rasterize,
-    triangle_stretch,
     vertex_weights_to_mask,
     warp_mesh,
 )
@@ -250,21 +246,24 @@ def test_gradients():
 
 def test_vertex_weights_follow_a_linear_ramp():
     weights = (SQUARE[..., 0] - 4) / 24
-    mask = vertex_weights_to_mask(weights, SQUARE, SQUARE_TRIANGLES, SIZE)
+    mask, coverage = vertex_weights_to_mask(weights, SQUARE, SQUARE_TRIANGLES, SIZE)
     assert mask.shape == (1, 1, SIZE, SIZE)
+    assert coverage.sum() == coverage[..., 4:28, 4:28].sum() == 24 * 24
     ramp = ((torch.arange(24) + 0.5) / 24).expand(24, -1)
     torch.testing.assert_close(mask[0, 0, 4:28, 4:28], ramp)
     assert mask.sum() == pytest.approx(float(ramp.sum()), rel=1e-5)
 
 
-def test_facing_and_stretch():
-    assert facing(SQUARE, SQUARE_TRIANGLES).tolist() == [[288, 288]]
-    assert facing(SQUARE, SQUARE_TRIANGLES.flip(1)).tolist() == [[-288, -288]]
-    wider = SQUARE * torch.tensor([-2.0, 1.0])
-    assert triangle_stretch(SQUARE, wider, SQUARE_TRIANGLES).tolist() == [[-2, -2]]
-    point = torch.ones_like(SQUARE)
-    assert triangle_stretch(point, point, SQUARE_TRIANGLES).tolist() == [[0, 0]]
-    assert triangle_stretch(point, SQUARE, SQUARE_TRIANGLES).tolist() == [[math.inf, math.inf]]
+def test_weights_are_carried_along_as_if_drawn_alone():
+    source, triangles = random_mesh(20, count=2)
+    target, texture = source.flip(-1) * 0.9, random_texture(21, count=2)
+    weights = torch.rand(source.shape[:2], generator=torch.Generator().manual_seed(22)) * 2 - 0.5
+    depth = weights.flip(1)
+    wanted, _ = warp_mesh(texture, source, target, triangles, SIZE, depth)
+    image, mask = warp_mesh(texture, source, target, triangles, SIZE, depth, weights)
+    torch.testing.assert_close(image, wanted)
+    alone, _ = vertex_weights_to_mask(weights, target, triangles, SIZE, depth)
+    torch.testing.assert_close(mask, alone)
 
 
 def test_no_faces_and_no_triangles():
@@ -275,13 +274,12 @@ def test_no_faces_and_no_triangles():
     image, coverage = warp_mesh(torch.zeros(0, 3, 9, 9), none, none, SQUARE_TRIANGLES, SIZE)
     assert image.shape == (0, 3, SIZE, SIZE)
     assert coverage.shape == (0, 1, SIZE, SIZE)
-    mask = vertex_weights_to_mask(torch.zeros(0, 4), none, SQUARE_TRIANGLES, SIZE)
-    assert mask.shape == (0, 1, SIZE, SIZE)
+    for mask in vertex_weights_to_mask(torch.zeros(0, 4), none, SQUARE_TRIANGLES, SIZE):
+        assert mask.shape == (0, 1, SIZE, SIZE)
     nothing = torch.zeros(0, 3, dtype=torch.int64)
     image, coverage = warp_mesh(random_texture(19), SQUARE, SQUARE, nothing, SIZE)
     assert image.shape == (1, 3, SIZE, SIZE)
     assert not coverage.any()
-    assert facing(none, SQUARE_TRIANGLES).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -295,6 +293,7 @@ def test_no_faces_and_no_triangles():
         ({"source": SQUARE[0]}, r"source must have shape \[N, P, 2\]"),
         ({"texture": torch.zeros(2, 3, 8, 8)}, "texture must have shape"),
         ({"depth": torch.zeros(1, 5)}, r"depth must be \[1, 4\], got \[1, 5\]"),
+        ({"weights": torch.zeros(1, 5)}, r"weights must be \[1, 4\], got \[1, 5\]"),
     ],
 )
 def test_errors(change: dict, message: str):

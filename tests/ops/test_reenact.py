@@ -96,7 +96,7 @@ def test_same_pose_gives_the_texture(posed, skin, angles):
     texture = gaussian_blur(skin, 1)  # without single pixels that might not pass for skin
     image, confidence = reenact_mesh(texture, face, face, SIZE)
     triangles, seen = landmark_set(468).triangles, vertex_visibility(face)
-    facing = vertex_weights_to_mask(seen, face[..., :2], triangles, SIZE, face[..., 2])
+    facing, _ = vertex_weights_to_mask(seen, face[..., :2], triangles, SIZE, face[..., 2])
     inside = erode(((facing > 0.999) & (confidence > 0.999)).float(), 2) > 0
     assert inside.sum() > 0.6 * (face_mask(face, SIZE, "face") > 0.5).sum()
     assert (image - texture).abs().amax(1, keepdim=True)[inside].max() < 1e-3

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from .graph import Graph, Link, Node, WorkflowError, run_order
-from .specs import InputSpec, NodeSpec, types_match
-from .values import check_limits, coerce
+from .specs import NodeSpec, types_match
+from .widgets import coerce
 
-# Where a type is from that only a newer or fuller installation has.
+# What the editor gives as the pack of ComfyUI's own nodes.
 CORE_PACK = "comfy-core"
 
 
-def check_graph(
-    graph: Graph,
-    specs: Mapping[str, NodeSpec],
-    judges_itself: Callable[[Node, InputSpec], bool] = lambda node, spec: False,
-) -> tuple[list[str], list[str]]:
+def check_graph(graph: Graph, specs: Mapping[str, NodeSpec]) -> tuple[list[str], list[str]]:
     """Check every node that an output node needs, and turn their values into the inputs' types.
 
     An output node that hangs on a muted node through a required input is left out, like the rest
@@ -25,7 +21,6 @@ def check_graph(
     Args:
         graph: the workflow; values are replaced by values of the right type.
         specs: the known node types by id.
-        judges_itself: says whether a node has a check of its own in place of an input's limits.
 
     Returns:
         The ids of the nodes to run, in order, and a line on each output node that is left out.
@@ -38,19 +33,18 @@ def check_graph(
     if not targets:
         raise WorkflowError("nothing to run: add an output node such as Save Image")
     _check_links(graph, specs)
-    orders = {target: run_order(graph, [target]) for target in targets}
-    reasons = {target: _muted_reason(graph, specs, orders[target]) for target in targets}
-    kept = [target for target in targets if reasons[target] is None]
+    reasons = {target: _muted_reason(graph, specs, target) for target in targets}
+    kept = [target for target, reason in reasons.items() if not reason]
     notes = [
         f"{graph.nodes[target].label} is left out: {reason}"
         for target, reason in reasons.items()
-        if reason is not None
+        if reason
     ]
     if not kept:
         raise WorkflowError(f"nothing to run: {'; '.join(notes)}")
     order = run_order(graph, kept)
     for name in order:
-        _check_node(graph.nodes[name], specs[graph.nodes[name].type], judges_itself)
+        _check_node(graph.nodes[name], specs[graph.nodes[name].type])
     return order, notes
 
 
@@ -103,18 +97,17 @@ def _check_link(
         )
 
 
-def _muted_reason(graph: Graph, specs: Mapping[str, NodeSpec], order: list[str]) -> str | None:
-    for node in map(graph.nodes.__getitem__, order):
+def _muted_reason(graph: Graph, specs: Mapping[str, NodeSpec], target: str) -> str:
+    """Say which muted node keeps a target from running; "" where none does."""
+    for node in (graph.nodes[name] for name in run_order(graph, [target])):
         for name, label in node.muted.items():
             spec = specs[node.type].find_input(name)
             if spec is not None and not spec.optional:
                 return f"{name!r} of {node.label} hangs on {label}, which is muted"
-    return None
+    return ""
 
 
-def _check_node(
-    node: Node, spec: NodeSpec, judges_itself: Callable[[Node, InputSpec], bool]
-) -> None:
+def _check_node(node: Node, spec: NodeSpec) -> None:
     for socket in spec.inputs:
         if socket.name not in node.inputs:
             if not socket.optional:
@@ -128,8 +121,6 @@ def _check_node(
         if isinstance(value, Link):
             continue
         try:
-            node.inputs[socket.name] = value = coerce(socket, value)
-            if not judges_itself(node, socket):
-                check_limits(socket, value)
+            node.inputs[socket.name] = coerce(socket, value)
         except ValueError as error:
             raise WorkflowError(f"{node.label}: {socket.name!r}: {error}") from error

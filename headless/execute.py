@@ -14,12 +14,11 @@ import torch
 from ..host.node_api import io
 from ..host.progress import Interrupted
 from ..host.session import Session, ignore_progress, using
-from .api import to_api
 from .check import check_graph
 from .graph import Graph, Link, Node, WorkflowError, describe
-from .mapping import Result, call_node, gather_inputs, merge_calls
-from .nodeclass import NodeClass
+from .nodeclass import NodeClass, Result
 from .specs import NodeSpec
+from .workflow import to_api
 
 Report = Callable[[int, int], None]
 # Opens something that shows one node's progress, and takes its reports.
@@ -91,11 +90,9 @@ class Runner:
         known = self._known()
         specs = {name: node_class.spec for name, node_class in known.items()}
         with using(self.session), torch.inference_mode():
-            order, notes = check_graph(
-                graph, specs, lambda node, socket: known[node.type].judges(socket.name)
-            )
-            for name in order:
-                known[graph.nodes[name].type].judge(graph.nodes[name])
+            order, notes = check_graph(graph, specs)
+            for node in map(graph.nodes.__getitem__, order):
+                known[node.type].validate(node)
             results, executed = self._run_nodes(graph, order, known)
         return Run(results, executed, notes)
 
@@ -134,12 +131,13 @@ class Runner:
     ) -> Result:
         if self.session.interrupt.is_set():
             raise Interrupted("The run was interrupted.")
-        execute = node_class.bind(hidden | {"unique_id": node.id})
-        inputs = gather_inputs(node, results)
+        inputs = {
+            name: results[value.node].outputs[value.slot] if isinstance(value, Link) else [value]
+            for name, value in node.inputs.items()
+        }
         try:
             with self.watch(node) as report, using(replace(self.session, report=report)):
-                calls = call_node(execute, inputs, node_class.schema.is_input_list)
-            return merge_calls(calls, node_class.schema)
+                return node_class.call(inputs, hidden | {"unique_id": node.id})
         except Interrupted:
             raise
         except Exception as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .graph import Graph, Node, WorkflowError
 from .specs import InputSpec, NodeSpec
-from .values import check_limits, coerce
+from .widgets import coerce
 
 
 def override(
@@ -36,8 +36,6 @@ def override(
     socket = _find_socket(node, specs, socket_name)
     try:
         typed = coerce(socket, value)
-        if not socket.is_upload:
-            check_limits(socket, typed)
     except ValueError as error:
         raise WorkflowError(f"{node.label}: {socket_name!r}: {error}") from error
     node.set(socket_name, typed)

@@ -46,45 +46,41 @@ class RawNode:
         return f"{self.data.get('title') or self.type} (#{self.id})"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scope:
     """One level of nodes: the workflow itself, or the inside of one subgraph node.
 
     Attributes:
+        body: the JSON object that holds the nodes.
+        definitions: all subgraphs of the file, by id.
+        outer: the level around this one and the subgraph node there, or None.
+        prefix: what comes before ids of this level in the flat graph: "" or "12:".
         nodes: by id.
         wires: by id.
-        prefix: what comes before ids of this level in the flat graph: "" or "12:".
-        definitions: all subgraphs of the file, by id.
-        body: the JSON object that holds the nodes.
-        outer: the level and the subgraph node around this one, or None.
     """
 
-    nodes: dict[str, RawNode]
-    wires: dict[str, Wire]
-    prefix: str
-    definitions: Mapping[str, Any]
     body: Mapping[str, Any]
+    definitions: Mapping[str, Any]
     outer: tuple[Scope, RawNode] | None = None
+    prefix: str = ""
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any], definitions: Mapping[str, Any]) -> Scope:
-        """Read the outermost level."""
-        return cls(read_nodes(body), read_wires(body), "", definitions, body)
+    def __post_init__(self) -> None:
+        self.nodes = read_nodes(self.body)
+        self.wires = read_wires(self.body)
 
     def inside(self, node: RawNode) -> Scope:
-        """Read the inside of a subgraph node."""
-        body = self.definitions[node.type]
-        if any(outer.type == node.type for outer in self._around()):
-            raise WorkflowError(f"{node.label}: the subgraph contains itself")
-        prefix = f"{self.prefix}{node.id}:"
-        outer = (self, node)
-        return Scope(read_nodes(body), read_wires(body), prefix, self.definitions, body, outer)
+        """Enter a subgraph node.
 
-    def _around(self) -> list[RawNode]:
-        if self.outer is None:
-            return []
-        scope, node = self.outer
-        return [node, *scope._around()]
+        Raises:
+            WorkflowError: the subgraph contains itself.
+        """
+        outer = self.outer
+        while outer is not None:
+            if outer[1].type == node.type:
+                raise WorkflowError(f"{node.label}: the subgraph contains itself")
+            outer = outer[0].outer
+        body = self.definitions[node.type]
+        return Scope(body, self.definitions, (self, node), f"{self.prefix}{node.id}:")
 
 
 def read_nodes(body: Mapping[str, Any]) -> dict[str, RawNode]:

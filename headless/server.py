@@ -8,13 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from .api import to_api
 from .file_nodes import PREVIEW_FOLDER
 from .graph import Graph, WorkflowError
 from .overrides import override
 from .serverlink import ServerLink
 from .specs import NodeSpec, from_info
-from .workflow import read_workflow
+from .workflow import read_workflow, to_api
 
 # Between two questions whether the pictures are ready.
 PAUSE = 0.5

@@ -36,11 +36,6 @@ class InputSpec:
         return any(self.options.get(key) for key in UPLOADS)
 
     @property
-    def is_multiple(self) -> bool:
-        """Whether the value is a list of choices."""
-        return bool(self.options.get("multiselect") or self.options.get("multi_select"))
-
-    @property
     def has_control(self) -> bool:
         """Whether the editor keeps a "control after generate" value behind this one."""
         asked = self.options.get("control_after_generate")

@@ -1,7 +1,8 @@
-"""From a node's `widgets_values` in the editor's JSON to values by input name."""
+"""Widget values: named after their inputs, brought to the inputs' types, held to their limits."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .graph import Cell
@@ -9,6 +10,7 @@ from .specs import InputSpec, NodeSpec
 
 CONTROL_VALUES = ("fixed", "increment", "decrement", "randomize", "increment-wrap")
 UPLOAD_VALUES = ("image", "", None)
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def read_widgets(spec: NodeSpec, values: Any) -> tuple[dict[str, object], dict[str, Cell]]:
@@ -74,3 +76,55 @@ def _extras(socket: InputSpec, values: list[Any], place: int) -> int:
 
 def _holds(values: list[Any], place: int, expected: tuple[object, ...]) -> bool:
     return place < len(values) and values[place] in expected
+
+
+def coerce(spec: InputSpec, value: object) -> object:
+    """Turn a widget's value, or a text that stands for it, into the input's type.
+
+    Raises:
+        ValueError: it does not stand for one, or is outside the input's limits; the text says what
+            was wanted.
+    """
+    if spec.type in ("INT", "FLOAT"):
+        return _number(spec, value)
+    if spec.type == "BOOLEAN":
+        return _truth(value)
+    if spec.type == "STRING":
+        return str(value)
+    # An upload's choices are only what the folder holds; any other file will do.
+    return value if spec.type != "COMBO" or spec.is_upload else _choice(spec, value)
+
+
+def _number(spec: InputSpec, value: object) -> int | float:
+    wanted = "a whole number" if spec.type == "INT" else "a number"
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is not {wanted}")
+    try:
+        # As ComfyUI does: 3.7 becomes 3.
+        number = int(value) if spec.type == "INT" else float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if math.isnan(number):
+        raise ValueError(f"{value!r} is not {wanted}")
+    low, high = spec.options.get("min"), spec.options.get("max")
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueError(f"{number} is outside the range {low} to {high}")
+    return number
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, str):
+        return bool(value)
+    if value.lower() not in (*TRUE, *FALSE):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value.lower() in TRUE
+
+
+def _choice(spec: InputSpec, value: object) -> object:
+    """Find the choice that a value stands for: choices may be numbers, and typed ones are texts."""
+    for choice in spec.choices:
+        if str(choice) == str(value):
+            return choice
+    shown = ", ".join(map(str, spec.choices[:20])) or "(there are no choices)"
+    more = f", ... ({len(spec.choices)} choices)" if len(spec.choices) > 20 else ""
+    raise ValueError(f"{value!r} is not one of {shown}{more}")

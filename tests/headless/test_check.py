@@ -1,10 +1,10 @@
 import pytest
 
-from faceloom.headless.api import from_api
 from faceloom.headless.check import check_graph
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.specs import types_match
+from faceloom.headless.workflow import from_api
 
 
 def check(specs, **nodes):

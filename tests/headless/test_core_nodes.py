@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from faceloom.headless import composite
-from faceloom.headless.api import from_api, to_api
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.images import read_texts
+from faceloom.headless.workflow import from_api, to_api
 
 
 @pytest.fixture

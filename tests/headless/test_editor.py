@@ -1,8 +1,8 @@
 import pytest
 
-from faceloom.headless.api import to_api
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import Link, WorkflowError
+from faceloom.headless.workflow import to_api
 
 MUTED, BYPASSED = {"mode": 2}, {"mode": 4}
 

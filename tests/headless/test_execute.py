@@ -3,8 +3,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from faceloom.headless.api import from_api
 from faceloom.headless.graph import WorkflowError
+from faceloom.headless.workflow import from_api
 from faceloom.host.node_api import io, schema
 from faceloom.host.progress import Interrupted
 

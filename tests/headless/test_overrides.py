@@ -1,8 +1,8 @@
 import pytest
 
-from faceloom.headless.api import from_api
 from faceloom.headless.graph import WorkflowError
 from faceloom.headless.overrides import override
+from faceloom.headless.workflow import from_api
 
 GOOD = {"text": "", "seed": 0, "mode": "soft", "keep": True, "scale": 1.0}
 

@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from faceloom.headless.api import from_api, to_api
 from faceloom.headless.graph import Link, WorkflowError
-from faceloom.headless.workflow import read_workflow
+from faceloom.headless.workflow import from_api, read_workflow, to_api
 
 API = {
     "1": {"class_type": "Number", "inputs": {"value": 4}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -15,39 +16,40 @@ from .multigrid import (
     coarsen,
     five_points,
     hierarchy,
-    share,
 )
 
 _TOLERANCE = 3e-5  # of the largest value: what may be left, as far as it can be told
-_HALF = 0.55  # of a neighbour in the interpolation: coarse corrections come out a little too small
+_HALF = 0.55  # in the interpolation to this level, as corrections come out a little too small
 _MOST_CYCLES = 40
 
 
-def solve(inside: Tensor, right: Tensor) -> Tensor:
-    """Solve the five-point Poisson equation over the True pixels of `inside`.
+def solve(insides: Sequence[Tensor], rights: Sequence[Tensor]) -> list[Tensor]:
+    """Solve the five-point Poisson equation over the True pixels of `insides`.
 
     Pixels outside count as zeros, and beyond the picture's border there is nothing (Neumann).
     Each plane is a system of its own; a plane with NaN stays NaN and holds no other up.
 
     Args:
-        inside: [N,1,H,W] bool, N at least 1, each connected part with a False neighbour.
-        right: [N,C,H,W] float, zero outside.
+        insides: the batch in shares of n pictures: [n,1,H,W] bool, n at least 1, each connected
+            part with a False neighbour.
+        rights: [n,C,H,W] float, zero outside.
 
     Returns:
-        [N,C,H,W], zero outside.
+        [n,C,H,W] for each share, zero outside.
 
     Source: Trottenberg, Oosterlee, Schüller, "Multigrid", 2001, sections 2.5 and 7.7.4.
     """
-    channels = right.shape[1]
-    few = share(right)
-    degree = _degree(right)
-    stencils = [coarsen(five_points(i, degree, right.dtype)) for i in torch.split(inside, few)]
-    coarse = hierarchy(torch.cat(stencils), channels)
-    split_degree = _split(degree, *coarse.x.shape[-2:], beyond=1)
-    shares = (torch.split(x, few) for x in (inside, right, coarse.right, coarse.x))
-    parts = [_Finest(*part, split_degree) for part in zip(*shares, strict=True)]
+    degree = _degree(rights[0])
+    stencils = [coarsen(five_points(i, degree, degree.dtype)) for i in insides]
+    coarse = hierarchy(torch.cat(stencils), rights[0].shape[1])
+    rows, columns = coarse.x.shape[-2:]
+    split_degree = _split(degree, rows, columns, beyond=1)
+    few = len(rights[0])
+    coarse_shares = torch.split(coarse.right, few), torch.split(coarse.x, few)
+    shares = zip(insides, rights, *coarse_shares, strict=True)
+    parts = [_Finest(*each, split_degree) for each in shares]
     _iterate(parts, coarse)
-    return torch.cat([part.solution() for part in parts])
+    return [part.solution() for part in parts]
 
 
 def _iterate(parts: list[_Finest], coarse: Level | Coarsest) -> None:
@@ -179,7 +181,7 @@ class _Finest:
     def solution(self) -> Tensor:
         """Put the four arrays together, [N,C,H,W]."""
         n, channels, h, w = self._size
-        x = self._x.unflatten(-1, (-1, self._columns))
+        x = self._x.view(2, 2, n, channels, -1, self._columns)
         whole = x.permute(2, 3, 4, 0, 5, 1).reshape(n, channels, 2 * x.shape[-2], -1)
         return whole[..., :h, :w]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+
+import torch
+from torch import Tensor
 
 from ..faces import Crops
 from ..faces.select import rank_in_frame
 from ..host.node_api import io, schema
 from ..ops.reenact import reenact_mesh
+from ..ops.skin import skin_likeness
 from .chunks import in_chunks
 from .inputs import landmarks_of, mask_of, mask_output, naming
 from .sockets import CropsSocket
@@ -49,17 +52,23 @@ class ReenactFace(io.ComfyNode):
 
     @classmethod
     def execute(cls, source: Crops, target: Crops) -> io.NodeOutput:
-        source = source_for_each(source, target)
-        points = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
-        reenact = partial(reenact_mesh, size=target.size)
+        # A clip's many faces share few sources: each of those is looked at once.
+        used, row = torch.unique(source_row(source, target), return_inverse=True)
+        source = source[used].to(target.device)
+        points, goals = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
+
+        def reenact(row: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+            return reenact_mesh(source.image[row], skin[row], points[row], goal, target.size)
+
         with naming("Reenact Face"):
-            image, trust = in_chunks(reenact, source.image, *points)
+            skin = skin_likeness(source.image, points)
+            image, trust = in_chunks(reenact, row, goals)
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))
 
 
-def source_for_each(source: Crops, target: Crops) -> Crops:
-    """The source crop for each target face, by its place in its frame.
+def source_row(source: Crops, target: Crops) -> Tensor:
+    """Which source crop goes onto each target face, by its place in its frame: [N] int64.
 
     Raises:
         ValueError: there is no source face.
@@ -69,5 +78,4 @@ def source_for_each(source: Crops, target: Crops) -> Crops:
             "Reenact Face: no face was found in the source picture. Choose a picture that shows "
             "one, or lower the threshold of Detect Faces."
         )
-    source = source.to(target.device)
-    return source[rank_in_frame(target.faces) % max(len(source), 1)]
+    return rank_in_frame(target.faces).to(target.device) % max(len(source), 1)

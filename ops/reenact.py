@@ -10,7 +10,6 @@ from .filters import close, erode
 from .inpaint import pull_push
 from .landmark_sets import CONTOURS, landmark_set
 from .mesh import warp_mesh
-from .skin import skin_likeness
 
 _OPENINGS = ("eyes", "inner_mouth")
 # Openings (area over squared width) below which an eye or a mouth counts as shut, and the
@@ -21,17 +20,18 @@ _RIM = 2.0  # pixels at the confidence's edge that mix with what lies behind: no
 
 
 def reenact_mesh(
-    texture: Tensor, source: Tensor, target: Tensor, size: int
+    texture: Tensor, skin: Tensor, source: Tensor, target: Tensor, size: int
 ) -> tuple[Tensor, Tensor]:
     """Show the source's face in the target's pose and expression.
 
-    What the source hides, by turning away or behind hair, is taken from the other half of its
-    face. Eyes and mouth that are shut in one face and open in the other cannot be carried over;
-    there, and where both halves are hidden, the confidence is 0, so that the target can show
-    through. The picture goes on smoothly beyond what could be carried.
+    What the source hides, by turning away or behind what is not skin, is taken from the other
+    half of its face. Eyes and mouth that are shut in one face and open in the other cannot be
+    carried over; there, and where both halves are hidden, the confidence is 0, so that the target
+    can show through. The picture goes on smoothly beyond what could be carried.
 
     Args:
         texture: [N, 3, H, H] source crops, RGB 0..1.
+        skin: [N, 1, H, H] in 0..1, where they show the face itself (see `skin_likeness`).
         source: [N, 468, 3] float32 landmarks in pixels of the texture, and depth.
         target: [N, 468, 3] float32 landmarks in pixels of the output, and depth.
         size: side S of the output in pixels.
@@ -43,10 +43,10 @@ def reenact_mesh(
     Raises:
         ValueError: shapes do not fit, or landmarks without depth or triangles.
     """
-    _check(texture, source=source, target=target)
+    _check(texture, skin, source=source, target=target)
     mirror = landmark_set(source.shape[1]).mirror.to(source.device)
     seen = vertex_visibility(source)
-    layers = torch.cat([texture, skin_likeness(texture, source)], 1)
+    layers = torch.cat([texture, skin], 1)
     direct, trust = _carry(layers, source, seen, target, size)
     across, trust_across = _carry(layers, source[:, mirror], seen[:, mirror], target, size)
     rest = (1 - trust) * trust_across
@@ -113,10 +113,15 @@ def _carry(
     return carried[:, :3], carried[:, 3:] * weight
 
 
-def _check(texture: Tensor, **landmarks: Tensor) -> None:
+def _check(texture: Tensor, skin: Tensor, **landmarks: Tensor) -> None:
     if texture.ndim != 4 or texture.shape[1] != 3 or texture.shape[2] != texture.shape[3]:
         raise ValueError(
             f"reenact_mesh wants square textures [N, 3, H, H], got {list(texture.shape)}."
+        )
+    if skin.shape != (len(texture), 1, *texture.shape[2:]):
+        raise ValueError(
+            f"reenact_mesh wants skin [N, 1, H, H] for textures {list(texture.shape)}, "
+            f"got {list(skin.shape)}."
         )
     for name, points in landmarks.items():
         if points.ndim != 3 or points.shape[0] != len(texture) or points.shape[2] != 3:

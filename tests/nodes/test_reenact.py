@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d
 
 from faceloom.faces import Crops
 from faceloom.nodes import ReenactFace
-from faceloom.nodes.reenact import source_for_each
+from faceloom.nodes.reenact import source_row
 
 
 def reenact(source, target):
@@ -54,14 +54,23 @@ def test_source_may_have_another_size(source, crops):
 
 
 def test_sources_pair_by_place_and_start_again(crops):
-    place = torch.arange(4.0)[:, None, None, None].expand(4, 3, 64, 64) / 10
-    numbered = replace(crops, image=place.clone())
     # Faces 0, 1 are in frame 0 and faces 2, 3 in frame 2.
-    for sources, wanted in ((numbered[[0]], [0, 0, 0, 0]), (numbered[[2, 1]], [2, 1, 2, 1])):
-        paired = source_for_each(sources, crops)
-        assert (paired.image[:, 0, 0, 0] * 10).round().int().tolist() == wanted
-    three = source_for_each(numbered[[0, 1, 2]], crops)
-    assert (three.image[:, 0, 0, 0] * 10).round().int().tolist() == [0, 1, 0, 1]
+    for count, wanted in ((1, [0, 0, 0, 0]), (2, [0, 1, 0, 1]), (4, [0, 1, 0, 1])):
+        assert source_row(crops[:count], crops).tolist() == wanted
+    dark, bright = (replace(crops, image=crops.image * tone)[[0]] for tone in (0.6, 1))
+    (first, _), (second, _) = (reenact(each, crops) for each in (dark, bright))
+    pair, _ = reenact(Crops.cat([dark, bright]), crops)
+    wanted = torch.stack([first.image[0], second.image[1], first.image[2], second.image[3]])
+    torch.testing.assert_close(pair.image, wanted, atol=1e-4, rtol=0)
+
+
+def test_each_source_is_looked_at_once(source, crops, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    scope = source_row.__globals__
+    look = scope["skin_likeness"]
+    monkeypatch.setitem(scope, "skin_likeness", lambda *of: seen.append(len(of[0])) or look(*of))
+    reenact(Crops.cat([source] * 3), crops)
+    assert seen == [2]
 
 
 def test_many_faces_go_in_pieces(source, crops):

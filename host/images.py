@@ -9,6 +9,8 @@ from .device import to_intermediate
 
 # What counts as 1.0 in an integer tensor, which a careless pack may send.
 WHITE = {torch.bool: 1, torch.uint8: 255, torch.int16: 32767, torch.uint16: 65535}
+# Half precision's largest number. No picture needs more, and squares of 1e20 are infinite.
+LARGEST = 65504.0
 
 
 def frames_from_image(image: Tensor, node: str, name: str = "image") -> Tensor:
@@ -25,14 +27,14 @@ def frames_from_image(image: Tensor, node: str, name: str = "image") -> Tensor:
 
     Raises:
         TypeError: `image` is not a tensor of floats or of 8- or 16-bit integers.
-        ValueError: its shape is not an IMAGE's, or it holds NaN or infinite values.
+        ValueError: its shape is not an IMAGE's, or it holds NaN or values beyond 65504.
     """
     wanted = "a batch of pictures [B,H,W,C] with 1, 3 or 4 channels"
     advice = "connect an IMAGE, for example from Load Image"
     _check_tensor(image, f"{node}: {name} must be {wanted}", advice)
     if image.ndim != 4 or image.shape[-1] not in (1, 3, 4) or 0 in image.shape[1:]:
         raise ValueError(f"{node}: {name} must be {wanted}, got {list(image.shape)}; {advice}.")
-    _check_finite(image, node, name)
+    _check_values(image, node, name)
     channels = image[..., :3].permute(0, 3, 1, 2)
     return _unit_floats(channels).expand(-1, 3, -1, -1)
 
@@ -55,14 +57,14 @@ def masks_from_mask(mask: Tensor, node: str, name: str = "mask") -> Tensor:
 
     Raises:
         TypeError: `mask` is not a tensor of floats or of 8- or 16-bit integers.
-        ValueError: its shape is not a MASK's, or it holds NaN or infinite values.
+        ValueError: its shape is not a MASK's, or it holds NaN or values beyond 65504.
     """
     wanted = "a mask [H,W] or a batch of masks [B,H,W]"
     advice = "connect a MASK, or turn a picture into one with Convert Image to Mask"
     _check_tensor(mask, f"{node}: {name} must be {wanted}", advice)
     if mask.ndim not in (2, 3) or 0 in mask.shape[-2:]:
         raise ValueError(f"{node}: {name} must be {wanted}, got {list(mask.shape)}; {advice}.")
-    _check_finite(mask, node, name)
+    _check_values(mask, node, name)
     return _unit_floats(mask).clamp(0, 1).reshape(-1, 1, *mask.shape[-2:])
 
 
@@ -79,14 +81,14 @@ def _check_tensor(value: object, problem: str, advice: str) -> None:
         raise TypeError(f"{problem} of floats in 0..1, got {dtype}; {advice}.")
 
 
-def _check_finite(value: Tensor, node: str, name: str) -> None:
+def _check_values(value: Tensor, node: str, name: str) -> None:
     # Two numbers instead of a boolean for each pixel of a long clip.
     if not value.is_floating_point() or value.numel() == 0:
         return
-    if not torch.stack(torch.aminmax(value)).isfinite().all():
+    if not (torch.stack(torch.aminmax(value)).abs() <= LARGEST).all():
         raise ValueError(
-            f"{node}: {name} holds NaN or infinite values; look at the node that made it (a VAE "
-            "that decodes in half precision may do this)."
+            f"{node}: {name} holds NaN or infinite values, or values beyond {LARGEST:g}; look at "
+            "the node that made it (a VAE that decodes in half precision may do this)."
         )
 
 

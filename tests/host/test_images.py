@@ -65,8 +65,8 @@ def test_other_shapes_are_refused(shape):
     assert "connect an IMAGE" in str(error.value)
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_nan_and_infinity_are_refused(value):
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, -1e19])
+def test_nan_infinity_and_absurd_values_are_refused(value):
     image, mask = torch.zeros(2, 4, 4, 3), torch.zeros(2, 4, 4)
     image[1, 2, 3, 0] = mask[1, 2, 3] = value
     with pytest.raises(ValueError, match=r"^Detect Faces: source holds NaN or infinite values"):

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops, Faces
-from ..host.device import to_intermediate
-from ..host.images import frames_from_image, masks_from_mask
+from ..host.images import frames_from_image, mask_from_masks, masks_from_mask
 from ..ops.geometry import transform_points
 from ..ops.masks import fit_mask
 
@@ -86,7 +85,7 @@ def mask_of(crops: Crops, mask: Tensor | None, node: str) -> Tensor:
 def mask_output(masks: Tensor) -> Tensor:
     """MASK of the masks [N,1,S,S] of crops; of no crop one black mask, as others choke on none."""
     masks = masks if len(masks) else masks.new_zeros(1, 1, *masks.shape[2:])
-    return to_intermediate(masks[:, 0])
+    return mask_from_masks(masks)
 
 
 def check_pair(crops: Crops, target: Crops, node: str) -> Crops:

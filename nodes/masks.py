@@ -7,8 +7,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from ..faces import Crops
-from ..host.device import compute_device, to_intermediate
-from ..host.images import masks_from_mask
+from ..host.device import compute_device
+from ..host.images import mask_from_masks, masks_from_mask
 from ..host.node_api import io, schema
 from ..ops.blend import feather
 from ..ops.face_regions import PARTS, SHAPES, face_mask
@@ -123,4 +123,4 @@ class GrowFeatherMask(io.ComfyNode):
 
 def _soften(mask: Tensor, pixels: float, width: float) -> Tensor:
     masks = masks_from_mask(mask, "Grow/Feather Mask").to(compute_device())
-    return to_intermediate(feather(grow(masks, pixels), width)[:, 0])
+    return mask_from_masks(feather(grow(masks, pixels), width))

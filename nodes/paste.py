@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops
-from ..host.device import to_intermediate
-from ..host.images import frames_from_image, image_from_frames
+from ..host.images import frames_from_image, image_from_frames, mask_from_masks
 from ..host.node_api import io, schema
 from ..ops.paste import paste, paste_masks
 from .inputs import frames_of, mask_of
@@ -51,7 +50,7 @@ class PasteFaces(io.ComfyNode):
         size, device = crops.faces.image_size, frames.device
         changed = paste_masks(masks, crops.matrix, frame, len(frames), size, device)
         return io.NodeOutput(
-            _with_alpha(image_from_frames(pasted), image), to_intermediate(changed)
+            _with_alpha(image_from_frames(pasted), image), mask_from_masks(changed)
         )
 
 

@@ -92,7 +92,7 @@ def paste_masks(
         device: where to put them; none means the device of `masks`.
 
     Returns:
-        [B, H, W] in 0..1, the sum of the masks cut off at 1.
+        [B, 1, H, W] in 0..1, the sum of the masks cut off at 1.
 
     Raises:
         ValueError: the shapes do not fit, or `frame` names none of the frames.
@@ -107,7 +107,7 @@ def paste_masks(
         if x0 < x1 and y0 < y1:
             mask = _warp_back(masks[row], matrix[row], region, scales[row], "zeros")
             total[place, :, y0:y1, x0:x1] += mask.to(total)
-    return total[:, 0].clamp(max=1)
+    return total.clamp(max=1)
 
 
 def paste_regions(matrix: Tensor, size: int, image_size: tuple[int, int]) -> list[Region]:

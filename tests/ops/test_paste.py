@@ -84,7 +84,7 @@ def test_masks_are_the_weights_of_the_paste():
     crops, masks, matrix, frame = three_faces()
     black, white = torch.zeros(2, 3, 20, 26), torch.ones_like(crops)
     found = paste_masks(masks, matrix, frame, 2, (20, 26))
-    torch.testing.assert_close(found, paste(black, white, masks, matrix, frame)[:, 0])
+    torch.testing.assert_close(found, paste(black, white, masks, matrix, frame)[:, :1])
 
 
 def test_order_does_not_matter():
@@ -103,7 +103,7 @@ def test_nothing_changes_outside_the_mask(scale):
     frames[0, :, 100:, 3] = -0.0
     crops, masks = noise(1, 3, 32, 32, seed=1), soft_disc(1, 32)
     matrix = turned(scale, 33, (70, 60), 32)
-    masked = paste_masks(masks, matrix, FIRST, 2, (120, 150))[:, None] > 0
+    masked = paste_masks(masks, matrix, FIRST, 2, (120, 150)) > 0
     found = paste(frames, crops, masks, matrix, FIRST)
     outside = ~masked.expand_as(frames)
     assert torch.equal(found[outside].view(torch.int32), frames[outside].view(torch.int32))
@@ -186,7 +186,7 @@ def test_full_mask_covers_the_crop_s_quadrilateral():
     found = paste_masks(torch.ones(1, 1, 20, 20), matrix, FIRST, 1, (100, 100))
     assert float(found.sum()) == pytest.approx(40 * 40, rel=0.01)
     x, y = transform_points(invert_affine(matrix), torch.tensor([[[0.0, 10.0]]]))[0, 0].tolist()
-    edge = found[0, int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].mean()
+    edge = found[0, 0, int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].mean()
     assert float(edge) == pytest.approx(0.5, abs=0.15)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import move
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from .graph import WorkflowError, describe
 
@@ -16,14 +19,17 @@ if TYPE_CHECKING:  # Torch takes seconds to import, and `faceloom --help` does n
     from ..host.node_api import io
     from ..host.session import Session
     from .execute import Run, Runner
-    from .graph import Graph
+    from .graph import Graph, Node
 
 SWAP_WORKFLOW = Path(__file__).parents[1] / "workflows" / "swap_faces.json"
-FAILURE, USAGE, INTERRUPTED = 1, 2, 130
-
-
-class UsageError(ValueError):
-    """The command line names something that is not there."""
+FAILURE, INTERRUPTED = 1, 130
+EXAMPLES = """\
+examples:
+  faceloom swap me.png crowd.jpg -o swapped.png --models weights
+  faceloom run workflow.json -i Source.image=me.png -i "Blend Faces.opacity=0.8" -o results
+  faceloom run workflow.json --server http://127.0.0.1:8188
+"""
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: its arguments; None for the process's own.
 
     Returns:
-        The exit code: 0, 1 for a workflow that cannot be read or fails, 2 for a wrong command line.
+        The exit code: 0, 1 for what cannot be read or fails, 130 for an interrupt.
+
+    Raises:
+        SystemExit: with code 2, for a command line that cannot be parsed.
     """
     args = build_parser().parse_args(argv)
     try:
@@ -46,12 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             raise
         print(f"faceloom: {describe(error)}", file=sys.stderr)
-        return USAGE if isinstance(error, UsageError) else FAILURE
+        return FAILURE
 
 
 def build_parser() -> ArgumentParser:
     """Describe the command line."""
-    parser = ArgumentParser("faceloom", description="Swap faces with ComfyUI workflows.")
+    parser = ArgumentParser(
+        "faceloom",
+        description="Swap faces with ComfyUI workflows, without ComfyUI.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the stack trace of an error")
@@ -62,9 +76,9 @@ def build_parser() -> ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        help="a folder of weights, searched first (may repeat)",
+        help="folder of model weights, searched before the usual ones (may repeat)",
     )
-    place.add_argument("--device", help="cpu, cuda, cuda:1, mps, ... (default: the best there is)")
+    place.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the GPU, if any)")
 
     run = commands.add_parser("run", parents=[common, place], help="run a workflow")
     run.add_argument("workflow", type=Path, help="JSON saved from ComfyUI, or its API export")
@@ -74,10 +88,22 @@ def build_parser() -> ArgumentParser:
         dest="inputs",
         action="append",
         default=[],
-        help="change a value; NODE is an id, or a title or type that one node has (may repeat)",
+        help="set a value, such as Source.image=me.png; NODE is a node's title, type or id, and an "
+        "error lists what there is (may repeat)",
     )
-    run.add_argument("-o", metavar="DIR", dest="output", type=Path, default=Path("output"))
-    run.add_argument("--server", metavar="URL", help="let this running ComfyUI do the work")
+    run.add_argument(
+        "-o",
+        metavar="DIR",
+        dest="output",
+        type=Path,
+        default=Path("output"),
+        help="folder for the pictures (default: output)",
+    )
+    run.add_argument(
+        "--server",
+        metavar="URL",
+        help="let this running ComfyUI do the work, with its own models and device",
+    )
     run.set_defaults(command=run_command)
 
     swap = commands.add_parser("swap", parents=[common, place], help="swap a face into a picture")
@@ -86,7 +112,7 @@ def build_parser() -> ArgumentParser:
     swap.add_argument("-o", metavar="OUT.png", dest="output", type=Path, required=True)
     swap.set_defaults(command=swap_command)
 
-    nodes = commands.add_parser("nodes", parents=[common], help="list the nodes")
+    nodes = commands.add_parser("nodes", parents=[common], help="list the nodes with their sockets")
     nodes.set_defaults(command=nodes_command)
     return parser
 
@@ -94,10 +120,14 @@ def build_parser() -> ArgumentParser:
 def run_command(args: Namespace) -> None:
     """Run a workflow here or on a server, and print the paths of the pictures."""
     if args.server:
+        if args.models or args.device:
+            raise ValueError("--models and --device have no effect with --server; leave them out")
         from .server import run_on_server
 
-        paths = run_on_server(args.server, args.workflow, args.inputs, args.output)
-        print(*paths, sep="\n", end="\n" if paths else "")
+        paths, notes = run_on_server(args.server, args.workflow, args.inputs, args.output)
+        _print_notes(notes)
+        for path in paths:
+            print(path)
         return
     from .overrides import override
     from .workflow import read_workflow
@@ -116,13 +146,13 @@ def swap_command(args: Namespace) -> None:
     from .workflow import read_workflow
 
     if args.output.suffix.lower() != ".png":
-        raise UsageError(f"-o {args.output}: the result is a PNG; let the name end in .png")
+        raise ValueError(f"-o {args.output}: the result is a PNG; let the name end in .png")
     with TemporaryDirectory() as folder:
         runner = make_runner(make_session(args, Path(folder)))
         graph = read_workflow(SWAP_WORKFLOW, runner.specs)
         for title, picture in (("Source", args.source), ("Target", args.target)):
             if not picture.is_file():
-                raise UsageError(f"there is no picture {picture}")
+                raise ValueError(f"there is no picture {picture}")
             find_node(graph, title).set("image", str(picture))
         images = run_graph(runner, graph).images
         made = [Path(entry["path"]) for entry in images if entry["type"] == "output"]
@@ -154,7 +184,7 @@ def make_session(args: Namespace, output_dir: Path) -> Session:
     """Turn the command line's folders and device into a session.
 
     Raises:
-        UsageError: there is no such folder or device.
+        ValueError: there is no such folder or device.
     """
     import torch
 
@@ -162,29 +192,47 @@ def make_session(args: Namespace, output_dir: Path) -> Session:
 
     for folder in args.models:
         if not folder.is_dir():
-            raise UsageError(f"--models {folder}: there is no such folder")
+            raise ValueError(f"--models {folder}: there is no such folder")
     try:
         device = torch.device(args.device) if args.device else best_device()
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(f"--device {args.device}: {describe(error)}") from error
+        raise ValueError(f"--device {args.device}: {describe(error)}") from error
     return Session(device=device, model_folders=tuple(args.models), output_dir=output_dir)
 
 
 def make_runner(session: Session) -> Runner:
     """Make a runner with all nodes that shows progress."""
     from .execute import Runner
-    from .progress import bar
 
-    return Runner(node_classes(), session, bar)
+    return Runner(node_classes(), session, show_progress)
+
+
+@contextmanager
+def show_progress(node: Node) -> Iterator[Callable[[int, int], None]]:
+    """Show one node's progress bar, on a terminal; a node that reports nothing is one step."""
+    with tqdm(total=1, desc=node.label, disable=None, dynamic_ncols=True, bar_format=BAR) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+
+        yield report
+        if bar.n == 0:
+            bar.update(bar.total)
 
 
 def run_graph(runner: Runner, graph: Graph) -> Run:
     """Run, and say on stderr what was left out."""
     run = runner.run(graph)
-    for note in run.notes:
-        print(f"faceloom: {note}", file=sys.stderr)
+    _print_notes(run.notes)
     return run
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"faceloom: {note}", file=sys.stderr)
 
 
 def _number(path: Path, count: int) -> list[Path]:

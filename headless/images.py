@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +72,7 @@ def read_mask(path: Path, channel: str) -> Tensor:
     return _to_tensor(frame.convert("RGB"))[None, ..., index]
 
 
-def write_png(path: Path, frame: Tensor, texts: Mapping[str, str], compress_level: int = 4) -> None:
+def write_png(path: Path, frame: Tensor, texts: Mapping[str, str]) -> None:
     """Write one frame as an 8-bit PNG.
 
     Args:
@@ -76,7 +80,6 @@ def write_png(path: Path, frame: Tensor, texts: Mapping[str, str], compress_leve
         frame: [H,W,C] with C = 1 (grey), 3 (RGB) or 4 (RGBA), 0..1; values outside are clipped,
             NaN becomes 0, and values between two levels go to the lower one, as in ComfyUI.
         texts: text chunks, by keyword.
-        compress_level: zlib's, 0..9.
 
     Raises:
         ValueError: `frame` has another shape.
@@ -89,13 +92,84 @@ def write_png(path: Path, frame: Tensor, texts: Mapping[str, str], compress_leve
         info.add_text(keyword, text)
     pixels = levels.numpy()
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    picture.save(path, "PNG", pnginfo=info, compress_level=compress_level)
+    picture.save(path, "PNG", pnginfo=info, compress_level=4)
 
 
-def read_texts(path: Path) -> dict[str, str]:
-    """Read a PNG's text chunks, by keyword."""
-    with Image.open(path) as picture:
-        return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
+def save_frames(
+    images: Tensor, folder: Path, prefix: str, texts: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Write frames as `<prefix>_00001_.png` and on, behind the highest number already there.
+
+    Args:
+        images: [B,H,W,C], 0..1.
+        folder: where `prefix` starts; made where missing.
+        prefix: may hold subfolders and %width%, %height%, %year%, %month%, %day%, %hour%, %minute%,
+            %second%, %batch_num%.
+        texts: text chunks for each PNG.
+
+    Returns:
+        For each file its name, its subfolder, and its path from `folder` on.
+
+    Raises:
+        ValueError: the prefix leads out of the folder, or `images` has another shape.
+    """
+    if images.ndim != 4:
+        raise ValueError(f"pictures must be [B,H,W,C], got {list(images.shape)}")
+    base = place_inside(folder, fill_in(prefix, images.shape[2], images.shape[1]))
+    base.parent.mkdir(parents=True, exist_ok=True)
+    subfolder = base.parent.relative_to(folder).as_posix().removeprefix(".")
+    first = next_number(base.parent, base.name)
+    saved = []
+    for index, frame in enumerate(images):
+        stem = base.name.replace("%batch_num%", str(index))
+        path = base.with_name(f"{stem}_{first + index:05}_.png")
+        write_png(path, frame, texts)
+        saved.append({"filename": path.name, "subfolder": subfolder, "path": str(path)})
+    return saved
+
+
+def place_inside(folder: Path, name: str) -> Path:
+    """Give the path of a file that a workflow or a server names, below a folder.
+
+    Args:
+        folder: need not exist.
+        name: relative to it, with subfolders or without.
+
+    Raises:
+        ValueError: the name leads out of the folder, also through a link.
+    """
+    root = folder.resolve()
+    path = Path(os.path.normpath(root / name))
+    if root not in path.parents or not path.parent.resolve().is_relative_to(root):
+        raise ValueError(f"the file name {name!r} leads out of the output folder")
+    return folder / path.relative_to(root)
+
+
+def next_number(folder: Path, stem: str) -> int:
+    """Give one more than the highest number of `<stem>_<number>_...` in the folder, from 1 on."""
+    # Some file systems take "A" and "a" for the same name.
+    name = re.escape(stem).replace("%batch_num%", r"\d+")
+    pattern = re.compile(name + r"_(\d+)(_|\.|$)", re.IGNORECASE)
+    matches = (pattern.match(path.name) for path in folder.iterdir())
+    return max((int(match[1]) for match in matches if match), default=0) + 1
+
+
+def fill_in(prefix: str, width: int, height: int) -> str:
+    """Replace the size and the time in a filename prefix."""
+    if "%" not in prefix:
+        return prefix
+    now = time.localtime()
+    known = {
+        "width": str(width),
+        "height": str(height),
+        "year": str(now.tm_year),
+        "month": f"{now.tm_mon:02}",
+        "day": f"{now.tm_mday:02}",
+        "hour": f"{now.tm_hour:02}",
+        "minute": f"{now.tm_min:02}",
+        "second": f"{now.tm_sec:02}",
+    }
+    return re.sub(r"%(\w+)%", lambda match: known.get(match[1], match[0]), prefix)
 
 
 def _read_frames(path: Path) -> list[Image.Image]:

@@ -75,6 +75,7 @@ class NodeSpec:
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     is_output: bool = False
+    description: str = ""
 
     def find_input(self, name: str) -> InputSpec | None:
         """Give the input of that name."""
@@ -103,6 +104,7 @@ def from_info(info: Mapping[str, Any]) -> NodeSpec:
         inputs=inputs,
         outputs=outputs,
         is_output=bool(info.get("output_node")),
+        description=info.get("description") or "",
     )
 
 

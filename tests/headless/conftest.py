@@ -24,6 +24,7 @@ class Number(io.ComfyNode):
         return schema(
             node_id="Number",
             display_name="A Number",
+            description="Gives its value.",
             inputs=[io.Int.Input("value", default=3, min=0, max=10)],
             outputs=[io.Int.Output("number")],
         )

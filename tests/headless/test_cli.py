@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from faceloom.headless import cli
-from faceloom.headless.images import read_texts
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +55,7 @@ def test_run_prints_the_paths_and_embeds_the_values(swap_file, pictures, capsys,
     ]
     assert err == ""  # No bars where stderr is no terminal.
     assert np.asarray(Image.open("output/x_00002_.png"))[0, 0].tolist() == [50, 0, 0]
-    saved = json.loads(read_texts(here / "output/x_00001_.png")["workflow"])
+    saved = json.loads(Image.open("output/x_00001_.png").text["workflow"])
     assert saved["nodes"][0]["widgets_values"] == ["red.png", "image"]
 
 
@@ -92,10 +91,11 @@ FAIL = {
         (["run", "none.json"], 1, "none.json: there is no such file"),
         (["run", "fail.json"], 1, "Detect Faces (#3): KeyError: 'x'"),
         (["run", "fail.json", "-i", "1.value"], 1, "-i 1.value: write it as NODE.INPUT=VALUE"),
-        (["run", "fail.json", "--models", "m"], 2, "--models m: there is no such folder"),
+        (["run", "fail.json", "--models", "m"], 1, "--models m: there is no such folder"),
         (["run", "fail.json", "--server", "127.0.0.1:1"], 1, "no answer from http://127.0.0.1:1: "),
-        (["swap", "none.png", "b.png", "-o", "c.png"], 2, "there is no picture none.png"),
-        (["swap", "a.png", "b.png", "-o", "c.jpg"], 2, "-o c.jpg: the result is a PNG"),
+        (["run", "fail.json", "--server", "x", "--device", "cpu"], 1, "--models and --device have"),
+        (["swap", "none.png", "b.png", "-o", "c.png"], 1, "there is no picture none.png"),
+        (["swap", "a.png", "b.png", "-o", "c.jpg"], 1, "-o c.jpg: the result is a PNG"),
     ],
 )
 def test_errors_are_one_line(swap_file, save_file, capsys, command, code, message):
@@ -108,8 +108,8 @@ def test_errors_are_one_line(swap_file, save_file, capsys, command, code, messag
 
 
 @pytest.mark.parametrize("device", ["tpu9", "cuda:99"])
-def test_a_missing_device_is_a_usage_error(swap_file, capsys, device):
-    assert cli.main(["run", "workflow.json", "--device", device]) == 2
+def test_a_missing_device_is_an_error(swap_file, capsys, device):
+    assert cli.main(["run", "workflow.json", "--device", device]) == 1
     err = capsys.readouterr().err
     assert err.startswith(f"faceloom: --device {device}: ")
     assert err.count("\n") == 1
@@ -164,5 +164,7 @@ def test_nodes_lists_what_there_is(capsys):
   out  IMAGE   IMAGE
 """
     assert block in out
-    assert "  in   mode      COMBO of soft, hard, default soft\n" in out
-    assert "  in   scale     FLOAT 0.0 to 2.0, default 1.0, optional\n" in out
+    assert "  in   mode      one of: soft, hard; default soft\n" in out
+    assert "  in   scale     FLOAT 0.0 to 2.0; default 1.0; optional\n" in out
+    assert "A Number (Number)\n  Gives its value.\n  in   value   INT 0 to 10; default 3\n" in out
+    assert "  in   image    a file\n  in   channel  one of: alpha, red" in out

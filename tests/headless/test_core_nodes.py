@@ -8,7 +8,6 @@ from PIL import Image
 from faceloom.headless import composite
 from faceloom.headless.editor import from_editor
 from faceloom.headless.graph import WorkflowError
-from faceloom.headless.images import read_texts
 from faceloom.headless.workflow import from_api, to_api
 
 
@@ -36,7 +35,7 @@ def test_a_picture_passes_through_unchanged_with_its_workflow(runner, editor, tm
         "path": str(path),
     }
     assert np.array_equal(np.asarray(Image.open(path)), picture)
-    texts = {key: json.loads(text) for key, text in read_texts(path).items()}
+    texts = {key: json.loads(text) for key, text in Image.open(path).text.items()}
     assert texts == {"prompt": to_api(graph), "workflow": data}
 
 
@@ -49,7 +48,7 @@ def test_the_api_form_embeds_no_workflow(runner, tmp_path, picture):
     assert entry["type"] == "temp"
     path = tmp_path / "output" / "preview" / entry["filename"]
     assert entry["path"] == str(path)
-    assert set(read_texts(path)) == {"prompt"}
+    assert set(Image.open(path).text) == {"prompt"}
 
 
 def load(runner, name):

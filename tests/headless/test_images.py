@@ -5,8 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from faceloom.headless.images import read_image, read_mask, read_texts, write_png
-from faceloom.headless.saving import next_number, save_frames
+from faceloom.headless.images import next_number, read_image, read_mask, save_frames, write_png
 
 
 def pixels(*shape, seed=0):
@@ -140,7 +139,7 @@ def test_other_shapes_are_errors(tmp_path, shape):
 def test_texts_round_trip(tmp_path):
     texts = {"prompt": '{"1": "ä 漢字"}', "workflow": "{}"}
     write_png(tmp_path / "a.png", torch.zeros(2, 2, 3), texts)
-    assert read_texts(tmp_path / "a.png") == texts
+    assert Image.open(tmp_path / "a.png").text == texts
 
 
 def test_numbers_go_on_behind_the_highest(tmp_path):
@@ -148,7 +147,7 @@ def test_numbers_go_on_behind_the_highest(tmp_path):
     for expected in (["a_00001_.png", "a_00002_.png"], ["a_00003_.png", "a_00004_.png"]):
         saved = save_frames(frames, tmp_path, "a", {})
         assert [entry["filename"] for entry in saved] == expected
-    for name in ("a_00009_.png", "ab_00050_.png", "a_x.png", "ab.png"):
+    for name in ("A_00009_.png", "ab_00050_.png", "a_x.png", "ab.png"):
         (tmp_path / name).touch()
     assert next_number(tmp_path, "a") == 10
     assert next_number(tmp_path, "other") == 1
@@ -162,6 +161,7 @@ def test_prefixes_may_hold_folders_and_the_size(tmp_path):
     ]
     assert {entry["subfolder"] for entry in saved} == {"x"}
     assert (tmp_path / "x" / "4x3_1_%a%_00002_.png").is_file()
+    assert next_number(tmp_path / "x", "4x3_%batch_num%_%a%") == 3
 
 
 @pytest.mark.parametrize("prefix", ["../a", "x/../../a", "/elsewhere/a", "..", "", "link/a"])

@@ -9,12 +9,11 @@ import pytest
 
 from faceloom.headless import server
 from faceloom.headless.graph import WorkflowError
-from faceloom.headless.server import read_specs, run_on_server
-from faceloom.headless.serverlink import ServerLink
+from faceloom.headless.server import Server, read_specs, run_on_server
 
 PICTURES = [
     {"filename": "x_00001_.png", "subfolder": "sub", "type": "output"},
-    {"filename": "y.png", "subfolder": "../../up", "type": "temp"},
+    {"filename": "y.png", "subfolder": "a\\b", "type": "temp"},
 ]
 
 
@@ -84,7 +83,8 @@ def test_pictures_go_there_and_come_back(comfyui, path, tmp_path):
     face = tmp_path / "face.png"
     face.write_bytes(b"\x89PNG here")
     assignments = [f"1.image={face}", "2.filename_prefix=mine"]
-    found = run_on_server(comfyui.url.removeprefix("http://"), path, assignments, tmp_path / "o")
+    url = comfyui.url.removeprefix("http://")
+    found, notes = run_on_server(url, path, assignments, tmp_path / "o")
 
     ((_, _, upload),) = sent(comfyui, "/upload/image")
     assert b'name="image"; filename="face.png"' in upload
@@ -94,8 +94,8 @@ def test_pictures_go_there_and_come_back(comfyui, path, tmp_path):
     assert prompt["1"]["inputs"] == {"image": "faces/face (1).png"}
     assert prompt["2"]["inputs"] == {"images": ["1", 0], "filename_prefix": "mine"}
     assert "extra_pnginfo" not in json.loads(body)["extra_data"]
-    # The server cannot choose a folder outside.
-    assert found == [tmp_path / "o/sub/x_00001_.png", tmp_path / "o/preview/up/y.png"]
+    assert notes == []
+    assert found == [tmp_path / "o/sub/x_00001_.png", tmp_path / "o/preview/a/b/y.png"]
     assert [file.read_bytes() for file in found] == [b"picture", b"picture"]
     assert sent(comfyui, "/view")[0][1] == {
         "filename": ["x_00001_.png"],
@@ -105,9 +105,21 @@ def test_pictures_go_there_and_come_back(comfyui, path, tmp_path):
 
 
 def test_earlier_pictures_are_kept(comfyui, path, tmp_path):
-    link = ServerLink(comfyui.url)
-    names = [server.fetch(link, PICTURES[0], tmp_path).name for _ in range(3)]
+    comfy = Server(comfyui.url)
+    names = [server.fetch(comfy, PICTURES[0], tmp_path).name for _ in range(3)]
     assert names == ["x_00001_.png", "x_00001__1.png", "x_00001__2.png"]
+
+
+@pytest.mark.parametrize(
+    ("subfolder", "filename"),
+    [("../../up", "y.png"), ("..\\up", "y.png"), ("/up", "y.png"), ("", "../y.png"), ("", "")],
+)
+def test_the_server_cannot_choose_a_folder_outside(comfyui, tmp_path, subfolder, filename):
+    entry = {"filename": filename, "subfolder": subfolder, "type": "output"}
+    with pytest.raises(ValueError, match="leads out of the output folder"):
+        server.fetch(Server(comfyui.url), entry, tmp_path / "o")
+    assert not sent(comfyui, "/view")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_editors_form_is_sent_with_the_workflow(comfyui, editor, path, tmp_path):
@@ -158,14 +170,25 @@ NODE_ERROR = {"message": "Value not in list", "details": "image: 'a.png' not in 
             {"/history/p1": {"p1": {"status": {"messages": [["execution_interrupted", {}]]}}}},
             "someone interrupted",
         ),
-        ({"/history/p1": {}, "/queue": {}}, "no longer knows the workflow"),
-        ({"/view": (404, {})}, "/view answered 404"),
+        (
+            {"/history/p1": {"p1": {"status": {"status_str": "error", "messages": []}}}},
+            "the run failed",
+        ),
+        ({"/history/p1": {}, "/queue": {}}, "no longer has the workflow"),
+        ({"/view": (404, {})}, r"/view\?filename=x_00001_\.png&.* answered 404"),
     ],
 )
 def test_failures_are_named(comfyui, path, tmp_path, routes, message):
     comfyui.routes |= routes
     with pytest.raises(WorkflowError, match=message):
         run_on_server(comfyui.url, path, [], tmp_path)
+
+
+def test_what_the_server_leaves_out_is_told(comfyui, path, tmp_path):
+    comfyui.routes["/prompt"]["node_errors"] = {"1": {"errors": [NODE_ERROR]}}
+    found, notes = run_on_server(comfyui.url, path, [], tmp_path)
+    assert notes == ["left out: Load Image (#1): Value not in list: image: 'a.png' not in []"]
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "not a url", "ftp://x", "http://[::1"])

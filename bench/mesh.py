@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 import torch
@@ -14,19 +10,17 @@ from scipy import ndimage
 from scipy.spatial import Delaunay
 
 from ..ops.mesh import warp_mesh
+from .timing import THREADS, median_ms, use_threads
 
 SIZE = 512
 POINTS = 468
-ROUNDS = 20
-THREADS = 2
 
 Array = NDArray[np.float32]
 
 
 def main() -> None:
     """Print the times of both, their ratio and how far the pictures differ inside the mesh."""
-    torch.set_num_threads(THREADS)
-    cv2.setNumThreads(THREADS)
+    use_threads()
     texture, source, target, triangles = example()
     picture = torch.from_numpy(texture.transpose(2, 0, 1).copy())[None]
     before, after = torch.from_numpy(source)[None], torch.from_numpy(target)[None]
@@ -38,7 +32,7 @@ def main() -> None:
     def theirs() -> tuple[Array, Array]:
         return warp_by_loop(texture, source, target, triangles)
 
-    ours_ms, theirs_ms = side_by_side(ours, theirs)
+    ours_ms, theirs_ms = median_ms(ours, theirs)
     (image, coverage), (wanted, mask) = ours(), theirs()
     # One pixel inside the mesh, where the loop's blurred outer border has no part.
     inside = ndimage.binary_erosion((mask > 0.999) & (coverage[0, 0].numpy() > 0), iterations=2)
@@ -52,18 +46,6 @@ def main() -> None:
         f"  difference inside the mesh: mean {difference.mean():.3f}/255, "
         f"99 % under {np.percentile(difference, 99):.2f}/255, max {difference.max():.1f}/255"
     )
-
-
-def side_by_side(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Median milliseconds of two functions whose runs take turns."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(ROUNDS + 3):
-        for run, record in zip((first, second), times, strict=True):
-            begin = time.perf_counter()
-            run()
-            if turn >= 3:  # the first turns warm caches up
-                record.append((time.perf_counter() - begin) * 1e3)
-    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def example() -> tuple[Array, Array, Array, NDArray[np.int64]]:

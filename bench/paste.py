@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -15,13 +12,11 @@ from torch import Tensor
 
 from ..ops.paste import paste, paste_
 from ..ops.warp import crop
+from .timing import THREADS, median_ms, use_threads
 
 SIZE = 256
 FACE = 320
 """Side in frame pixels of what the crop shows."""
-ROUNDS = 20
-WARM_UP = 5
-THREADS = 2
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920), "4K": (2160, 3840)}
 
 FIRST = torch.tensor([0])
@@ -31,11 +26,12 @@ Array = NDArray[np.float32]
 
 def main() -> None:
     """Print times side by side, the cost by frame size, and three errors."""
-    torch.set_num_threads(THREADS)
-    cv2.setNumThreads(THREADS)
+    use_threads()
     print(f"paste one {SIZE} crop, {FACE} px in the frame, turned 10 degrees, {THREADS} threads")
-    for name, (height, width) in FRAMES.items():
-        ours, theirs = milliseconds(height, width)
+    # Once for nothing: a machine that was idle is slower at first, and the first row would show it.
+    compare(*FRAMES["720p"])
+    for name, size in FRAMES.items():
+        ours, theirs = compare(*size)
         print(
             f"  {name:6} faceloom {ours:7.2f} ms   OpenCV, whole frame {theirs:7.2f} ms   "
             f"ratio {theirs / ours:5.1f}x"
@@ -52,7 +48,7 @@ def main() -> None:
     )
 
 
-def milliseconds(height: int, width: int) -> tuple[float, float]:
+def compare(height: int, width: int) -> tuple[float, float]:
     """Median times of `paste_` and of the whole-frame recipe.
 
     One after the other and not in turns: the idle threads of either library spin for a while, and
@@ -64,17 +60,8 @@ def milliseconds(height: int, width: int) -> tuple[float, float]:
     square: Array = np.ascontiguousarray(face[0].permute(1, 2, 0).numpy())
     to_frame: Array = cv2.invertAffineTransform(matrix[0].numpy())
     ours = median_ms(lambda: paste_(frame.permute(0, 3, 1, 2), face, mask, matrix, FIRST))
-    return ours, median_ms(lambda: paste_whole_frame(picture, square, to_frame))
-
-
-def median_ms(run: Callable[[], object]) -> float:
-    """Median milliseconds of a function."""
-    times = []
-    for _ in range(ROUNDS + WARM_UP):
-        begin = time.perf_counter()
-        run()
-        times.append((time.perf_counter() - begin) * 1e3)
-    return statistics.median(times[WARM_UP:])
+    theirs = median_ms(lambda: paste_whole_frame(picture, square, to_frame))
+    return ours[0], theirs[0]
 
 
 def paste_whole_frame(frame: Array, face: Array, to_frame: Array) -> Array:

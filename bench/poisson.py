@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -16,9 +14,8 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from ..ops.poisson import seamless_clone
+from .timing import THREADS, median_ms, use_threads
 
-ROUNDS = 20
-THREADS = 2
 BATCH = 8
 
 Bytes = NDArray[np.uint8]
@@ -26,13 +23,12 @@ Bytes = NDArray[np.uint8]
 
 def main() -> None:
     """Print times side by side, what a batch costs, and the errors."""
-    torch.set_num_threads(THREADS)
-    cv2.setNumThreads(THREADS)
+    use_threads()
     print(f"Poisson cloning, elliptical mask, 3 channels, {THREADS} threads")
     for side in (512, 256):
         source, target, mask = scene(BATCH, side)
         first = source[:1], target[:1], mask[:1]
-        one, theirs, eight = alternate(
+        one, theirs, eight = median_ms(
             partial(seamless_clone, *first),
             opencv(*first),
             partial(seamless_clone, source, target, mask),
@@ -78,18 +74,6 @@ def to_bytes(x: Tensor) -> Bytes:
     return pixels
 
 
-def alternate(*runs: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each, taking turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for k in range(ROUNDS + 2):
-        for run, record in zip(runs, times, strict=True):
-            start = time.perf_counter()
-            run()
-            if k >= 2:
-                record.append((time.perf_counter() - start) * 1e3)
-    return [statistics.median(record) for record in times]
-
-
 def on_gpu(source: Tensor, target: Tensor, mask: Tensor) -> float:
     """Median milliseconds a face of the batch."""
     batch = source.cuda(), target.cuda(), mask.cuda()
@@ -98,7 +82,7 @@ def on_gpu(source: Tensor, target: Tensor, mask: Tensor) -> float:
         seamless_clone(*batch)
         torch.cuda.synchronize()
 
-    return alternate(run)[0] / len(source)
+    return median_ms(run)[0] / len(source)
 
 
 def errors() -> tuple[float, float]:

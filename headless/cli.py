@@ -109,7 +109,9 @@ def build_parser() -> ArgumentParser:
     swap = commands.add_parser("swap", parents=[common, place], help="swap a face into a picture")
     swap.add_argument("source", type=Path, help="picture of the face to take")
     swap.add_argument("target", type=Path, help="picture whose faces to replace")
-    swap.add_argument("-o", metavar="OUT.png", dest="output", type=Path, required=True)
+    swap.add_argument(
+        "-o", metavar="OUT.png", dest="output", type=Path, required=True, help="the new picture"
+    )
     swap.set_defaults(command=swap_command)
 
     nodes = commands.add_parser("nodes", parents=[common], help="list the nodes with their sockets")

@@ -26,7 +26,8 @@ def _find_picture(name: str) -> Path:
     """Find a picture by a path from here, or by a name in the input folder.
 
     ComfyUI's suffixes for its folders, as in "a.png [output]", are understood. Any path may be
-    read, because the command line names pictures by path.
+    read, because the command line names pictures by path. Below the input folder backslashes
+    separate too, because workflows travel.
     """
     now = session.current()
     folders = {
@@ -38,7 +39,7 @@ def _find_picture(name: str) -> Path:
         if name.endswith(suffix):
             return folder / name.removesuffix(suffix)
     path = Path(name).expanduser()
-    return path if path.is_file() else now.input_dir / path
+    return path if path.is_file() else now.input_dir / name.replace("\\", "/")
 
 
 def _picture_input() -> io.Input:

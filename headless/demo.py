@@ -17,11 +17,11 @@ def packaged(package: str, *parts: str) -> Path:
     """Path of a file inside an installed package.
 
     Raises:
-        FileNotFoundError: the package is not installed; it says how to get it.
+        SystemExit: the package is not installed; the text says how to get it.
     """
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(
+        raise SystemExit(
             f"The demo's pictures come with {package}; install them with: pip install '.[demo]'"
         )
     return Path(spec.origin).parent.joinpath(*parts)

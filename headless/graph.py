@@ -79,11 +79,6 @@ class Graph:
     workflow: dict[str, Any] | None = None
 
 
-def links(node: Node) -> dict[str, Link]:
-    """Give the linked inputs of a node."""
-    return {name: value for name, value in node.inputs.items() if isinstance(value, Link)}
-
-
 def run_order(graph: Graph, targets: Iterable[str]) -> list[str]:
     """Order the targets and all that they need, each node after what it depends on.
 
@@ -113,7 +108,8 @@ def run_order(graph: Graph, targets: Iterable[str]) -> list[str]:
 
 
 def _sources(graph: Graph, node: str) -> list[str]:
-    return list(dict.fromkeys(link.node for link in links(graph.nodes[node]).values()))
+    inputs = graph.nodes[node].inputs.values()
+    return list(dict.fromkeys(value.node for value in inputs if isinstance(value, Link)))
 
 
 def _describe_cycle(graph: Graph, path: list[str]) -> str:

@@ -117,7 +117,7 @@ def save_frames(
         raise ValueError(f"pictures must be [B,H,W,C], got {list(images.shape)}")
     base = place_inside(folder, fill_in(prefix, images.shape[2], images.shape[1]))
     base.parent.mkdir(parents=True, exist_ok=True)
-    subfolder = base.parent.relative_to(folder).as_posix().removeprefix(".")
+    subfolder = "/".join(base.relative_to(folder).parent.parts)
     first = next_number(base.parent, base.name)
     saved = []
     for index, frame in enumerate(images):

@@ -212,7 +212,8 @@ def _finish(server: Server, entry: Mapping[str, Any], graph: Graph) -> dict[str,
         if event == "execution_error":
             label = _label(graph, str(data.get("node_id")))
             text = " ".join(str(data.get("exception_message")).split())
-            raise WorkflowError(f"{label}: {text}")
+            # FaceLoom's own nodes begin with their name.
+            raise WorkflowError(f"{label}: {text.removeprefix(label.rpartition(' (#')[0] + ': ')}")
         if event == "execution_interrupted":
             raise WorkflowError(f"{server.url}: someone interrupted the run")
     if status.get("status_str") == "error":

@@ -67,8 +67,10 @@ def test_pictures_are_found_by_name_and_by_path(runner, tmp_path, picture, monke
         assert load(runner, name).shape == (1, 6, 8, 3)
     monkeypatch.chdir(here)
     assert load(runner, "b.png").shape == (1, 6, 8, 3)
-    (here / "b.png").rename(tmp_path / "input" / "c.png")
-    assert load(runner, "c.png").shape == load(runner, "c.png [input]").shape
+    (tmp_path / "input" / "sub").mkdir()
+    (here / "b.png").rename(tmp_path / "input" / "sub" / "c.png")
+    for name in ("sub/c.png", "sub/c.png [input]", "sub\\c.png"):
+        assert load(runner, name).shape == (1, 6, 8, 3)
     with pytest.raises(WorkflowError, match=r"Load Image \(#1\): there is no picture 'b.png'"):
         load(runner, "b.png")
 

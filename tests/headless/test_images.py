@@ -160,6 +160,8 @@ def test_prefixes_may_hold_folders_and_the_size(tmp_path):
         "4x3_1_%a%_00002_.png",
     ]
     assert {entry["subfolder"] for entry in saved} == {"x"}
+    (hidden,) = save_frames(torch.zeros(1, 3, 4, 3), tmp_path, ".x/y/a", {})
+    assert hidden["subfolder"] == ".x/y"
     assert (tmp_path / "x" / "4x3_1_%a%_00002_.png").is_file()
     assert next_number(tmp_path / "x", "4x3_%batch_num%_%a%") == 3
 

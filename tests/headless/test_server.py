@@ -158,7 +158,13 @@ NODE_ERROR = {"message": "Value not in list", "details": "image: 'a.png' not in 
                         "status": {
                             "messages": [
                                 ["execution_start", {}],
-                                ["execution_error", {"node_id": "2", "exception_message": "a\nb"}],
+                                [
+                                    "execution_error",
+                                    {"node_id": "2", "exception_message": "Save Image: a\nb"},
+                                ],
+                                    "execution_error",
+                                    {"node_id": "2", "exception_message": "Save Image: a\nb"},
+                                ],
                             ]
                         }
                     }

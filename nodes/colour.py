@@ -11,8 +11,10 @@ from ..faces import Crops
 from ..host.node_api import io, schema
 from ..ops.colour import match_histogram, match_linear, match_mean_std
 from ..ops.face_regions import features_mask
+from ..ops.landmark_sets import MESH
 from ..ops.light import match_light
-from .inputs import MESH, check_pair, landmarks_of, mask_of
+from .chunks import in_chunks
+from .inputs import check_pair, landmarks_of, mask_of
 from .sockets import CropsSocket
 
 METHODS = {
@@ -82,9 +84,14 @@ class MatchColour(io.ComfyNode):
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Match Colour")
         weight = mask_of(crops, mask, "Match Colour")
-        matched = METHODS[method](crops.image, target.image, weight, weight)
-        image = torch.lerp(crops.image, matched, strength)
-        image = torch.lerp(image, match_light(image, target.image, skin_of(crops, weight)), light)
+
+        def match(rows: Tensor) -> tuple[Tensor]:
+            image, wanted, where = crops.image[rows], target.image[rows], weight[rows]
+            image = torch.lerp(image, METHODS[method](image, wanted, where, where), strength)
+            lit = match_light(image, wanted, skin_of(crops[rows], where))
+            return (torch.lerp(image, lit, light),)
+
+        (image,) = in_chunks(match, torch.arange(len(crops), device=crops.device))
         return io.NodeOutput(replace(crops, image=image))
 
 

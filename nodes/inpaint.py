@@ -9,6 +9,7 @@ from torch import Tensor
 from ..faces import Crops
 from ..host.node_api import io, schema
 from ..ops.inpaint import Method, fill
+from .chunks import in_chunks
 from .inputs import mask_of
 from .sockets import CropsSocket
 
@@ -46,4 +47,5 @@ class InpaintFace(io.ComfyNode):
     @classmethod
     def execute(cls, crops: Crops, hole: Tensor, method: Method) -> io.NodeOutput:
         holes = mask_of(crops, hole, "Inpaint Face")
-        return io.NodeOutput(replace(crops, image=fill(crops.image, holes, method)))
+        (image,) = in_chunks(lambda image, hole: (fill(image, hole, method),), crops.image, holes)
+        return io.NodeOutput(replace(crops, image=image))

@@ -11,10 +11,8 @@ from torch import Tensor
 from ..faces import Crops, Faces
 from ..host.images import frames_from_image, mask_from_masks, masks_from_mask
 from ..ops.geometry import transform_points
+from ..ops.landmark_sets import MESH
 from ..ops.masks import fit_mask
-
-MESH = 468
-"""How many landmarks a face mesh has, the one set with triangles."""
 
 
 @contextmanager

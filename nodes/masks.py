@@ -14,6 +14,7 @@ from ..ops.blend import feather
 from ..ops.face_regions import PARTS, SHAPES, face_mask
 from ..ops.masks import box_mask, grow
 from ..ops.skin import skin_likeness
+from .chunks import in_chunks
 from .inputs import landmarks_of, mask_output, naming
 from .sockets import CropsSocket
 
@@ -74,10 +75,13 @@ class FaceMask(io.ComfyNode):
         else:
             landmarks = landmarks_of(crops, "Face Mask")
             kept = [part for part in PARTS if keep[f"keep_{part}"]]
+
+            def draw(image: Tensor, points: Tensor) -> tuple[Tensor]:
+                mask = face_mask(points, crops.size, shape, kept)
+                return (mask * skin_likeness(image, points) if skin_only else mask,)
+
             with naming("Face Mask"):
-                mask = face_mask(landmarks, crops.size, shape, kept)
-                if skin_only:
-                    mask = mask * skin_likeness(crops.image, landmarks)
+                (mask,) = in_chunks(draw, crops.image, landmarks)
         if crops.mask is not None:
             mask = mask * crops.mask
         return io.NodeOutput(replace(crops, mask=mask), mask_output(mask))

@@ -16,6 +16,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+MESH = 468
+"""How many landmarks a face mesh has, the one set with triangles."""
+
 CONTOURS: dict[str, tuple[int, ...]] = {
     "oval": (
         *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
@@ -64,15 +67,15 @@ def landmark_set(count: int) -> LandmarkSet:
     """The set of `count` landmarks, on the CPU; one value for all callers, not to be changed.
 
     Args:
-        count: number L of landmarks; 468 is the one set there is.
+        count: number L of landmarks; `MESH` is the one set there is.
 
     Raises:
         ValueError: no set of that size has triangles.
     """
-    if count != 468:
+    if count != MESH:
         raise ValueError(
             f"These faces have {count} landmarks, which have no triangles. Use a landmarker that "
-            "gives the 468 points of a face mesh."
+            f"gives the {MESH} points of a face mesh."
         )
     data = json.loads(Path(__file__).with_name("mediapipe_468.json").read_text("utf-8"))
     mean = torch.tensor(data["mean"])

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from faceloom.nodes import FaceMask, InpaintFace, MatchColour, chunks
+from faceloom.ops.face_regions import PARTS
+
+HOLE = torch.zeros(1, 64, 64)
+HOLE[:, 26:34, 18:28] = 1
+KEEP = {f"keep_{part}": part == "eyes" for part in PARTS}
+WORK = {
+    "colour": lambda crops: MatchColour.execute(
+        crops, crops[range(len(crops))[::-1]].as_frames(), "linear (MKL)", 1.0, 1.0
+    ),
+    "inpaint": lambda crops: InpaintFace.execute(crops, HOLE, "mirror"),
+    "mask": lambda crops: FaceMask.execute(crops, shape="face", skin_only=True, **KEEP),
+}
+
+
+@pytest.mark.parametrize("work", WORK)
+def test_pieces_make_no_difference(crops, work, monkeypatch: pytest.MonkeyPatch):
+    many = crops.as_frames()[[0, 1, 2, 3, 2]]
+    whole, *_ = WORK[work](many).args
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    pieces, *_ = WORK[work](many).args
+    torch.testing.assert_close(pieces.image, whole.image, atol=1e-5, rtol=0)
+    if whole.mask is not None:
+        torch.testing.assert_close(pieces.mask, whole.mask, atol=1e-5, rtol=0)

@@ -162,9 +162,6 @@ NODE_ERROR = {"message": "Value not in list", "details": "image: 'a.png' not in 
                                     "execution_error",
                                     {"node_id": "2", "exception_message": "Save Image: a\nb"},
                                 ],
-                                    "execution_error",
-                                    {"node_id": "2", "exception_message": "Save Image: a\nb"},
-                                ],
                             ]
                         }
                     }

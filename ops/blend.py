@@ -1,4 +1,4 @@
-"""Blending along a mask: plain, along a soft edge, and band by band."""
+"""Blending along a mask: soft edges, and band by band."""
 
 from __future__ import annotations
 
@@ -11,24 +11,6 @@ from torch import Tensor
 from .filters import gaussian_blur
 
 _COARSEST_SIDE = 8  # px: where the pyramid ends if nobody says otherwise
-
-
-def alpha_blend(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mix `source` over `target` by the mask.
-
-    Args:
-        source: [N,C,H,W] float, any range.
-        target: [N,C,H,W].
-        mask: [N,1,H,W] in 0..1.
-
-    Returns:
-        [N,C,H,W]: exactly the target where the mask is 0, whatever the source holds there.
-
-    Raises:
-        ValueError: shapes do not agree.
-    """
-    _check(source, target, mask)
-    return torch.where(mask > 0, torch.lerp(target, source, mask), target)
 
 
 def feather(mask: Tensor, width: float) -> Tensor:
@@ -77,7 +59,7 @@ def multiband_blend(
         target: [N,C,H,W].
         mask: [N,1,H,W] in 0..1; hard or soft.
         levels: how often the picture is halved; by default until its shorter side is about 8 px,
-            and at most that often that one pixel is left. 0 is `alpha_blend`, further inside.
+            and at most that often that one pixel is left. 0 is a plain mix, further inside.
 
     Returns:
         [N,C,H,W]: exactly the target where the mask is 0; not clamped, so it may leave the
@@ -88,7 +70,7 @@ def multiband_blend(
 
     Source: Burt, Adelson, "A Multiresolution Spline With Application to Image Mosaics", 1983.
     """
-    _check(source, target, mask)
+    check_layers("multiband_blend", source, target, mask)
     side = min(source.shape[-2:])
     if levels is None:
         levels = int(math.log2(max(1, side / _COARSEST_SIDE)))
@@ -141,10 +123,11 @@ def _double_rows(x: Tensor, height: int) -> Tensor:
     return rows.flatten(-3, -2)[..., :height, :]
 
 
-def _check(source: Tensor, target: Tensor, mask: Tensor) -> None:
+def check_layers(name: str, source: Tensor, target: Tensor, mask: Tensor) -> None:
+    """Raise ValueError unless two pictures and a mask lie over each other."""
     fits = source.ndim == 4 and source.shape == target.shape
     if not fits or mask.shape != (source.shape[0], 1, *source.shape[2:]):
         raise ValueError(
-            "blending wants source and target of one shape [N,C,H,W] and a mask [N,1,H,W], got "
-            f"{list(source.shape)}, {list(target.shape)} and {list(mask.shape)}"
+            f"{name} wants two pictures of one shape [N, C, H, W] and a mask [N, 1, H, W], "
+            f"got {list(source.shape)}, {list(target.shape)} and {list(mask.shape)}."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .blend import feather, multiband_blend
+from .blend import check_layers, feather, multiband_blend
 from .filters import close
 from .poisson import seamless_clone
 
@@ -46,12 +46,7 @@ def composite(
     """
     if method not in METHODS:
         raise ValueError(f"Blending methods are {', '.join(METHODS)}; got '{method}'.")
-    fits = source.ndim == 4 and source.shape == target.shape
-    if not fits or mask.shape != (len(source), 1, *source.shape[2:]):
-        raise ValueError(
-            "composite wants source and target of one shape [N, 3, S, S] and mask [N, 1, S, S], "
-            f"got {list(source.shape)}, {list(target.shape)} and {list(mask.shape)}."
-        )
+    check_layers("composite", source, target, mask)
     alpha = feather(mask, width)
     if method == "multiband":
         blended = multiband_blend(source, target, alpha)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .blend import check_layers
 from .filters import gaussian_blur
 
 # Differences beyond this many units of 0..1 are objects, not light: hair, a hand, teeth.
@@ -32,13 +33,7 @@ def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 
     Raises:
         ValueError: shapes do not fit, or `width` is negative or not finite.
     """
-    fits = source.ndim == 4 and source.shape == reference.shape
-    if not fits or mask.shape != (len(source), 1, *source.shape[2:]):
-        raise ValueError(
-            "match_light wants source and reference of one shape [N, 3, H, W] and mask "
-            f"[N, 1, H, W], got {list(source.shape)}, {list(reference.shape)} and "
-            f"{list(mask.shape)}."
-        )
+    check_layers("match_light", source, reference, mask)
     difference = reference - source
     weight = mask
     for _ in range(_ROUNDS):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import convolve1d
 
-from faceloom.ops.blend import alpha_blend, feather, multiband_blend
+from faceloom.ops.blend import feather, multiband_blend
 
 
 def ellipse(h, w, x, y, a, b):
@@ -17,17 +17,6 @@ def ellipse(h, w, x, y, a, b):
 
 def pictures(n, h, w):
     return torch.rand(2, n, 3, h, w, generator=torch.Generator().manual_seed(1)).unbind(0)
-
-
-def test_alpha_blend_mixes_and_keeps_the_target_beyond_the_mask():
-    source, target = pictures(1, 6, 8)
-    mask = torch.zeros(1, 1, 6, 8)
-    mask[..., 2], mask[..., 3] = 0.25, 1
-    source[..., 5] = torch.nan
-    result = alpha_blend(source, target, mask)
-    assert torch.equal(result[..., 4:], target[..., 4:])
-    assert torch.equal(result[..., 3], source[..., 3])
-    assert torch.allclose(result[..., 2], 0.75 * target[..., 2] + 0.25 * source[..., 2])
 
 
 def test_feather_follows_the_error_function_at_a_straight_edge():
@@ -144,16 +133,14 @@ def test_multiband_is_differentiable_and_takes_no_pictures():
     assert torch.allclose(source.grad + target.grad, torch.ones_like(target), atol=1e-5)
     empty = torch.zeros(0, 3, 9, 9)
     assert multiband_blend(empty, empty, torch.zeros(0, 1, 9, 9)).shape == (0, 3, 9, 9)
-    assert alpha_blend(empty, empty, torch.zeros(0, 1, 9, 9)).shape == (0, 3, 9, 9)
 
 
 def test_errors_tell_what_came():
     picture, mask = torch.rand(1, 3, 8, 8), torch.rand(1, 1, 8, 8)
-    for blend in (alpha_blend, multiband_blend):
-        with pytest.raises(ValueError, match=r"got \[1, 3, 8, 8\], .* and \[1, 3, 8, 8\]"):
-            blend(picture, picture, picture)
-        with pytest.raises(ValueError, match=r"\[1, 3, 8, 4\]"):
-            blend(picture, picture[..., :4], mask)
+    with pytest.raises(ValueError, match=r"got \[1, 3, 8, 8\], .* and \[1, 3, 8, 8\]"):
+        multiband_blend(picture, picture, picture)
+    with pytest.raises(ValueError, match=r"\[1, 3, 8, 4\]"):
+        multiband_blend(picture, picture[..., :4], mask)
     with pytest.raises(ValueError, match="at least 0 levels, got -1"):
         multiband_blend(picture, picture, mask, -1)
     with pytest.raises(ValueError, match=r"got \[1, 3, 8, 8\]"):

@@ -49,7 +49,7 @@ def test_errors_say_what_came_and_what_was_wanted(disc):
         ValueError, match="poisson, poisson mixed, gaussian, multiband; got 'alpha'"
     ):
         composite(picture, picture, disc, "alpha", WIDTH, 1.0)
-    wanted = r"one shape \[N, 3, S, S\] and mask \[N, 1, S, S\], got "
+    wanted = r"composite wants .*a mask \[N, 1, H, W\], got "
     with pytest.raises(ValueError, match=wanted + r"\[1, 3, 64, 64\], \[2, 3, 64, 64\]"):
         composite(picture, smooth(0, 2), disc, "gaussian", WIDTH, 1.0)
     with pytest.raises(ValueError, match=wanted + r".* and \[1, 3, 64, 64\]"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -16,6 +15,7 @@ from .multigrid import (
     coarsen,
     five_points,
     hierarchy,
+    share,
 )
 
 _TOLERANCE = 3e-5  # of the largest value: what may be left, as far as it can be told
@@ -23,33 +23,38 @@ _HALF = 0.55  # in the interpolation to this level, as corrections come out a li
 _MOST_CYCLES = 40
 
 
-def solve(insides: Sequence[Tensor], rights: Sequence[Tensor]) -> list[Tensor]:
-    """Solve the five-point Poisson equation over the True pixels of `insides`.
+def solve(inside: Tensor, right: Tensor) -> Tensor:
+    """Solve the five-point Poisson equation over the True pixels of `inside`.
 
     Pixels outside count as zeros, and beyond the picture's border there is nothing (Neumann).
     Each plane is a system of its own; a plane with NaN stays NaN and holds no other up.
 
     Args:
-        insides: the batch in shares of n pictures: [n,1,H,W] bool, n at least 1, each connected
-            part with a False neighbour.
-        rights: [n,C,H,W] float, zero outside.
+        inside: [N,1,H,W] bool, N at least 1, each connected part with a False neighbour.
+        right: [N,C,H,W] float, zero outside.
 
     Returns:
-        [n,C,H,W] for each share, zero outside.
+        [N,C,H,W], zero outside.
 
     Source: Trottenberg, Oosterlee, Schüller, "Multigrid", 2001, sections 2.5 and 7.7.4.
     """
-    degree = _degree(rights[0])
-    stencils = [coarsen(five_points(i, degree, degree.dtype)) for i in insides]
-    coarse = hierarchy(torch.cat(stencils), rights[0].shape[1])
+    channels = right.shape[1]
+    few = share(right)
+    degree = _degree(right)
+    stencils = [coarsen(five_points(i, degree, right.dtype)) for i in torch.split(inside, few)]
+    coarse = hierarchy(torch.cat(stencils), channels)
     rows, columns = coarse.x.shape[-2:]
     split_degree = _split(degree, rows, columns, beyond=1)
-    few = len(rights[0])
-    coarse_shares = torch.split(coarse.right, few), torch.split(coarse.x, few)
-    shares = zip(insides, rights, *coarse_shares, strict=True)
+    shares = zip(
+        torch.split(inside, few),
+        torch.split(right, few),
+        torch.split(coarse.right, few),
+        torch.split(coarse.x, few),
+        strict=True,
+    )
     parts = [_Finest(*each, split_degree) for each in shares]
     _iterate(parts, coarse)
-    return [part.solution() for part in parts]
+    return torch.cat([part.solution() for part in parts])
 
 
 def _iterate(parts: list[_Finest], coarse: Level | Coarsest) -> None:

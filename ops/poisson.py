@@ -8,25 +8,22 @@ import torch
 from torch import Tensor
 
 from .laplace import solve
-from .multigrid import EAST, SOUTH, share
+from .multigrid import EAST, SOUTH
 
 
 class _Solve(torch.autograd.Function):
     """Poisson's equation over a mask; the operator is symmetric, so its gradient is a solve too."""
 
     @staticmethod
-    def forward(ctx: Any, insides: list[Tensor], *rights: Tensor) -> tuple[Tensor, ...]:
-        ctx.insides = insides
-        return tuple(solve(insides, rights))
+    def forward(ctx: Any, right: Tensor, inside: Tensor) -> Tensor:
+        ctx.save_for_backward(inside)
+        return solve(inside, right)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        rights = map(_only, ctx.insides, grads)
-        return None, *map(_only, ctx.insides, _Solve.apply(ctx.insides, *rights))
-
-
-def _only(inside: Tensor, x: Tensor) -> Tensor:
-    return torch.where(inside, x, 0.0)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (inside,) = ctx.saved_tensors
+        solution: Tensor = _Solve.apply(torch.where(inside, grads[0], 0.0), inside)
+        return torch.where(inside, solution, 0.0), None
 
 
 def _check(mask: Tensor, **pictures: Tensor) -> None:
@@ -52,11 +49,11 @@ def _window(inside: Tensor) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _right(source: Tensor, target: Tensor, inside: Tensor, mixed: bool) -> Tensor:
-    """Right side of the equation for what to add to the source inside, [N,C,H,W].
+def _correction(source: Tensor, target: Tensor, inside: Tensor, mixed: bool) -> Tensor:
+    """What to add to the source inside: [N,C,H,W].
 
-    For plain cloning this difference f - source is harmonic (the membrane): smooth, and as
-    exact in float32 as it can be.
+    The equation is set up for the difference f - source: for plain cloning it is then harmonic
+    (the membrane), smooth, and as exact in float32 as it can be.
     """
     known = torch.where(inside, 0.0, target - source)
     right = torch.zeros_like(known)
@@ -69,7 +66,8 @@ def _right(source: Tensor, target: Tensor, inside: Tensor, mixed: bool) -> Tenso
             excess = torch.where(other.abs() > own.abs(), other - own, 0.0)
             right[here] -= excess
             right[there] += excess
-    return right.masked_fill_(~inside, 0)
+    solution: Tensor = _Solve.apply(right.masked_fill_(~inside, 0), inside)
+    return solution
 
 
 def seamless_clone(source: Tensor, target: Tensor, mask: Tensor, mixed: bool = False) -> Tensor:
@@ -111,16 +109,11 @@ def seamless_clone(source: Tensor, target: Tensor, mask: Tensor, mixed: bool = F
     inside = inside & ~full
     if not bool(inside.any()):
         return out
-    box = (..., *_window(inside))
-    few = share(source[box])
-    insides = [x.contiguous() for x in torch.split(inside[box], few)]
-    sources, targets = torch.split(source[box], few), torch.split(target[box], few)
-    rights = [_right(*x, mixed) for x in zip(sources, targets, insides, strict=True)]
-    corrections = _Solve.apply(insides, *rights)
-    for k, part in enumerate(zip(insides, sources, corrections, strict=True)):
-        within, own, correction = part
-        place = out[k * few : (k + 1) * few][box]
-        place.copy_(torch.where(within, own + correction, place))
+    rows, columns = _window(inside)
+    box = (..., rows, columns)
+    within = inside[box].contiguous()
+    correction = _correction(source[box], target[box], within, mixed)
+    out[box] = torch.where(within, source[box] + correction, out[box])
     return out
 
 

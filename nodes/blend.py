@@ -43,7 +43,7 @@ class BlendFaces(io.ComfyNode):
                     "feather",
                     default=0.02,
                     min=0.0,
-                    max=0.5,
+                    max=0.25,
                     step=0.01,
                     tooltip="Width of the soft edge, relative to the size of the face.",
                 ),
@@ -53,7 +53,7 @@ class BlendFaces(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How much of the swap shows; 0 is the target.",
+                    tooltip="How much of the swap shows where it is pasted; 0 is the target.",
                 ),
                 io.Mask.Input(
                     "mask",
@@ -76,6 +76,6 @@ class BlendFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         target = check_pair(crops, target, "Blend Faces")
         where = mask_of(crops, mask, "Blend Faces")
-        blend = partial(composite, method=method, width=feather, opacity=opacity)
+        blend = partial(composite, method=method, width=feather)
         image, support = in_chunks(blend, crops.image, target.image, where)
-        return io.NodeOutput(replace(crops, image=image, mask=support))
+        return io.NodeOutput(replace(crops, image=image, mask=opacity * support))

@@ -112,7 +112,7 @@ class GrowFeatherMask(io.ComfyNode):
                     "feather",
                     default=0.05,
                     min=0.0,
-                    max=1.0,
+                    max=0.25,
                     step=0.01,
                     tooltip="Width of the soft edge, relative to the size of the masked face.",
                 ),

@@ -14,19 +14,19 @@ METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")
 
 _DOMAIN = 0.3  # alpha from which a pixel belongs to the Poisson problem
 _HOLE = 0.08  # of the crop's side: holes up to twice as wide, eyes and mouth, belong to it too
-_OUTLIER = 0.1  # beyond the average difference by more than this, an edge is hair, not skin
+_OUTLIER = 0.3  # this much beyond the average difference, an edge is rather hair than skin
 _SUPPORT = 0.1  # alpha from which a blended crop covers the frame entirely
 
 
 def composite(
-    source: Tensor, target: Tensor, mask: Tensor, method: str, width: float, opacity: float
+    source: Tensor, target: Tensor, mask: Tensor, method: str, width: float
 ) -> tuple[Tensor, Tensor]:
     """Blend swapped crops into the target's own.
 
     "gaussian" mixes along the feathered mask, "multiband" band by band; both "poisson" methods
     first shift the source's tones until its edge meets the target's, in the gradient domain.
-    There, an edge that differs far more than the rest (hair against skin) is met half-way only,
-    so that its colour does not flow into the face.
+    There, an edge counts the less the more it differs from the rest (hair against skin), so that
+    its colour does not flow into the face.
 
     Args:
         source: [N, 3, S, S] RGB 0..1, the swapped faces.
@@ -34,7 +34,6 @@ def composite(
         mask: [N, 1, S, S] in 0..1: where the source shows.
         method: one of `METHODS`.
         width: of the soft edge, inwards, relative to the masked face's size (see `feather`).
-        opacity: 0..1: how much of the blend shows; 0 is the target.
 
     Returns:
         The blended crops [N, 3, S, S], clamped to 0..1 where the mask is not 0 and exactly the
@@ -54,8 +53,8 @@ def composite(
         if method != "gaussian":
             source = _fit_tones(source, target, alpha, mixed=method == "poisson mixed")
         blended = torch.lerp(target, source, alpha)
-    blended = torch.lerp(target, blended.clamp(0, 1), opacity)
-    return torch.where(alpha > 0, blended, target), (alpha / _SUPPORT).clamp(0, 1)
+    blended = torch.where(alpha > 0, blended.clamp(0, 1), target)
+    return blended, (alpha / _SUPPORT).clamp(0, 1)
 
 
 def _fit_tones(source: Tensor, target: Tensor, alpha: Tensor, mixed: bool) -> Tensor:
@@ -64,5 +63,6 @@ def _fit_tones(source: Tensor, target: Tensor, alpha: Tensor, mixed: bool) -> Te
     difference = target - source
     total = alpha.sum((2, 3), keepdim=True).clamp(min=1e-6)
     average = (difference * alpha).sum((2, 3), keepdim=True) / total
-    fair = source + average + (difference - average).clamp(-_OUTLIER, _OUTLIER)
-    return seamless_clone(source, fair, domain, mixed)
+    excess = difference - average
+    trust = torch.exp(-excess.square().sum(1, keepdim=True) / (2 * _OUTLIER**2))
+    return seamless_clone(source, source + average + excess * trust, domain, mixed)

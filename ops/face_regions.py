@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .filters import close, gaussian_blur
+from .filters import close, dilate, erode, gaussian_blur
 from .landmark_sets import CONTOURS, landmark_set
 from .masks import hull_mask, polygon_mask
 from .mesh import vertex_weights_to_mask
@@ -35,9 +35,9 @@ _BROWS, _ON_BROWS = (70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300), 0.35
 _FADE_BEGINS, _FADE_ENDS = 0.15, 0.45
 # Cosine between surface and view from which skin is too slanted to use, and fully usable.
 _GRAZING, _FRONTAL = 0.05, 0.35
-# Relative to the crop's side: half the width of a crack that a turned nose leaves, and the
-# softness of a part, about the width of a lash line.
-_CRACK, _PART_SOFTNESS = 0.03, 0.008
+# Relative to the crop's side: half the width of a crack that a turned nose leaves, that of a thorn
+# at the temple, and the softness of a part, about the width of a lash line.
+_CRACK, _THORN, _PART_SOFTNESS = 0.03, 0.02, 0.008
 
 
 def face_mask(landmarks: Tensor, size: int, shape: str, kept: Iterable[str] = ()) -> Tensor:
@@ -146,8 +146,10 @@ def _inner_face(landmarks: Tensor, size: int, forehead: bool) -> Tensor:
         weights = weights * vertex_visibility(landmarks)
     share, coverage = vertex_weights_to_mask(weights, landmarks[..., :2], triangles, size, depth)
     mask = ((share - _FADE_BEGINS) / (_FADE_ENDS - _FADE_BEGINS)).clamp(0, 1)
-    # The side of a nose that is seen edge-on is a crack inside the face, not its outline.
-    return close(mask, _CRACK * size) * coverage
+    # The side of a nose that is seen edge-on is a crack inside the face, not its outline; and
+    # between brows and oval the weights leave a thorn.
+    whole = close(mask, _CRACK * size)
+    return dilate(erode(whole, _THORN * size), _THORN * size) * coverage
 
 
 def _check_part(part: str) -> str:

@@ -35,8 +35,12 @@ def test_blend_stays_inside_the_mask(crops, swapped, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_opacity_0_is_the_target(crops, swapped, method):
-    torch.testing.assert_close(blend(swapped, crops, method, opacity=0.0).image, crops.image)
+def test_opacity_thins_the_mask_that_the_blend_is_pasted_with(crops, swapped, method):
+    none, half, full = (blend(swapped, crops, method, opacity=x) for x in (0.0, 0.5, 1.0))
+    assert none.mask.max() == 0
+    assert full.mask.max() == 1
+    torch.testing.assert_close(half.mask, full.mask / 2)
+    assert torch.equal(half.image, full.image)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -134,6 +134,7 @@ def run_command(args: Namespace) -> None:
     from .overrides import override
     from .workflow import read_workflow
 
+    make_folder(args.output)
     runner = make_runner(make_session(args, args.output))
     graph = read_workflow(args.workflow, runner.specs)
     for assignment in args.inputs:
@@ -149,6 +150,7 @@ def swap_command(args: Namespace) -> None:
 
     if args.output.suffix.lower() != ".png":
         raise ValueError(f"-o {args.output}: the result is a PNG; let the name end in .png")
+    make_folder(args.output.parent)
     with TemporaryDirectory() as folder:
         runner = make_runner(make_session(args, Path(folder)))
         graph = read_workflow(SWAP_WORKFLOW, runner.specs)
@@ -160,7 +162,6 @@ def swap_command(args: Namespace) -> None:
         made = [Path(entry["path"]) for entry in images if entry["type"] == "output"]
         if not made:
             raise WorkflowError(f"{SWAP_WORKFLOW} saved no picture")
-        args.output.parent.mkdir(parents=True, exist_ok=True)
         for path, output in zip(made, _number(args.output, len(made)), strict=True):
             move(path, output)
             print(output)
@@ -182,6 +183,20 @@ def node_classes() -> list[type[io.ComfyNode]]:
     return [*NODES, *CORE_NODES]
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder for the result before any work goes into it.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"-o: {folder} cannot be a folder ({error.strerror}); choose another"
+        ) from error
+
+
 def make_session(args: Namespace, output_dir: Path) -> Session:
     """Turn the command line's folders and device into a session.
 
@@ -199,7 +214,8 @@ def make_session(args: Namespace, output_dir: Path) -> Session:
         device = torch.device(args.device) if args.device else best_device()
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"--device {args.device}: {describe(error)}") from error
+        reason = describe(error)
+        raise ValueError(f"--device {args.device}: {reason}; --device cpu always works") from error
     return Session(device=device, model_folders=tuple(args.models), output_dir=output_dir)
 
 

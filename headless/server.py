@@ -83,7 +83,9 @@ class Server:
                 return error.code, error.read()
         except (URLError, HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
-            raise WorkflowError(f"no answer from {self.url}: {reason}") from error
+            raise WorkflowError(
+                f"no answer from {self.url}: {reason}; is ComfyUI running there?"
+            ) from error
 
     def _parse(self, path: str, body: bytes) -> dict[str, Any]:
         try:

@@ -45,10 +45,11 @@ class PreviewFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = frames_of(faces, image, "Preview Faces")
         faces = faces.to(frames.device)
+        fine = max(0.5, min(frames.shape[2:]) / 800)
         if points and faces.landmarks is not None:
-            frames = draw_points(frames, faces.landmarks[..., :2], faces.frame, MESH_COLOUR, 1.0)
+            frames = draw_points(frames, faces.landmarks[..., :2], faces.frame, MESH_COLOUR, fine)
         if points:
-            frames = draw_points(frames, faces.keypoints, faces.frame, POINT_COLOUR, 2.0)
+            frames = draw_points(frames, faces.keypoints, faces.frame, POINT_COLOUR, 2 * fine)
         if boxes:
             frames = draw_boxes(frames, faces.box, faces.frame, BOX_COLOUR)
         if numbers:

@@ -75,7 +75,7 @@ def source_row(source: Crops, target: Crops) -> Tensor:
     """
     if not len(source) and len(target):
         raise ValueError(
-            "Reenact Face: no face was found in the source picture. Choose a picture that shows "
-            "one, or lower the threshold of Detect Faces."
+            "Reenact Face: no face was found in the source picture, or Select Faces kept none. "
+            "Choose a picture that shows one, lower the threshold of Detect Faces, or keep more."
         )
     return rank_in_frame(target.faces).to(target.device) % max(len(source), 1)

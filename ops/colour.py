@@ -15,7 +15,7 @@ GAIN_LIMITS = (0.02, 1.5)
 """Contrast is changed by no more than this: larger gains turn noise into blotches."""
 
 _LEVELS = 256  # of a histogram: an 8-bit picture falls on them exactly
-_NOISE_VARIANCE = 4e-6  # in RGB, a deviation of half an 8-bit level: what is flatter has no direction of colour
+_NOISE_VARIANCE = 4e-6  # half an 8-bit level squared: what is flatter has no direction of colour
 
 
 def match_mean_std(

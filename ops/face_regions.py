@@ -34,7 +34,7 @@ _BROWS, _ON_BROWS = (70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300), 0.35
 # background begin a little inside the outline that landmarks give.
 _FADE_BEGINS, _FADE_ENDS = 0.15, 0.45
 # Cosine between surface and view from which skin is too slanted to use, and fully usable.
-_GRAZING, _FRONTAL = 0.05, 0.35
+_GRAZING, _FRONTAL = 0.2, 0.5
 # Relative to the crop's side: half the width of a crack that a turned nose leaves, that of a thorn
 # at the temple, and the softness of a part, about the width of a lash line.
 _CRACK, _THORN, _PART_SOFTNESS = 0.03, 0.02, 0.008

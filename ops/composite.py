@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .blend import check_layers, feather, multiband_blend
 from .filters import close
+from .light import agreement
 from .poisson import seamless_clone
 
 METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")
@@ -14,7 +15,6 @@ METHODS = ("poisson", "poisson mixed", "gaussian", "multiband")
 
 _DOMAIN = 0.3  # alpha from which a pixel belongs to the Poisson problem
 _HOLE = 0.08  # of the crop's side: holes up to twice as wide, eyes and mouth, belong to it too
-_OUTLIER = 0.3  # this much beyond the average difference, an edge is rather hair than skin
 _SUPPORT = 0.1  # alpha from which a blended crop covers the frame entirely
 
 
@@ -61,8 +61,6 @@ def _fit_tones(source: Tensor, target: Tensor, alpha: Tensor, mixed: bool) -> Te
     """The source in the target's tones, by Poisson cloning against a boundary without hair."""
     domain = close((alpha > _DOMAIN).to(source.dtype), _HOLE * source.shape[-1])
     difference = target - source
-    total = alpha.sum((2, 3), keepdim=True).clamp(min=1e-6)
-    average = (difference * alpha).sum((2, 3), keepdim=True) / total
-    excess = difference - average
-    trust = torch.exp(-excess.square().sum(1, keepdim=True) / (2 * _OUTLIER**2))
-    return seamless_clone(source, source + average + excess * trust, domain, mixed)
+    mean, trust = agreement(difference, alpha)
+    fair = source + mean + (difference - mean) * trust
+    return seamless_clone(source, fair, domain, mixed)

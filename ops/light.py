@@ -37,10 +37,25 @@ def match_light(source: Tensor, reference: Tensor, mask: Tensor, width: float = 
     difference = reference - source
     weight = mask
     for _ in range(_ROUNDS):
-        total = weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
-        mean = (difference * weight).sum((2, 3), keepdim=True) / total
-        distance = (difference - mean).square().sum(1, keepdim=True)
-        weight = mask * torch.exp(-distance / (2 * _OUTLIER**2))
+        _, trust = agreement(difference, weight)
+        weight = mask * trust
     sigma = width * source.shape[2]
     share = gaussian_blur(weight, sigma)
     return source + gaussian_blur(difference * weight, sigma) / share.clamp(min=_LEAST_SHARE)
+
+
+def agreement(difference: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Tell a difference of light between two faces from one of things, such as hair on skin.
+
+    Args:
+        difference: [N, 3, H, W], of two pictures in 0..1.
+        weight: [N, 1, H, W] in 0..1: where both show the face.
+
+    Returns:
+        The weighted mean difference [N, 3, 1, 1]; and how far each pixel agrees with it
+        [N, 1, H, W], 1 where it does and towards 0 the further it lies from it.
+    """
+    total = weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
+    mean = (difference * weight).sum((2, 3), keepdim=True) / total
+    distance = (difference - mean).square().sum(1, keepdim=True)
+    return mean, torch.exp(-distance / (2 * _OUTLIER**2))

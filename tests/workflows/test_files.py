@@ -1,0 +1,111 @@
+"""The shipped workflows as files: what the editor would make of them."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+import faceloom
+from faceloom.headless.core_nodes import CORE_NODES
+from faceloom.headless.execute import Runner
+from faceloom.headless.widgets import read_widgets
+from faceloom.host.session import Session
+from faceloom.nodes import NODES
+
+FILES = sorted(Path(faceloom.__file__).with_name("workflows").glob("*.json"))
+NOTES = ("Note", "MarkdownNote")
+TITLE_HEIGHT = 30  # of a node, above its position
+
+
+@pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
+def file(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def saved(file):
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def specs():
+    return Runner([*NODES, *CORE_NODES], Session()).specs
+
+
+def test_the_promised_files_are_there():
+    assert {"swap_faces", "swap_one_of_many", "align_edit_paste"} <= {path.stem for path in FILES}
+
+
+def test_file_knows_its_nodes_and_their_widgets(saved, specs):
+    for node in saved["nodes"]:
+        if node["type"] in NOTES:
+            continue
+        spec = specs[node["type"]]
+        widgets = [socket for socket in spec.inputs if socket.is_widget]
+        uploads = sum(socket.is_upload for socket in widgets)
+        assert len(node["widgets_values"]) == len(widgets) + uploads, node["type"]
+        _, cells = read_widgets(spec, node["widgets_values"])
+        assert set(cells) == {socket.name for socket in widgets}, node["type"]
+        slots = {slot["name"]: slot["type"] for slot in node["inputs"]}
+        slots.pop("upload", None)
+        assert slots == {socket.name: socket.type for socket in spec.inputs}, node["type"]
+        outputs = [(slot["name"], slot["type"]) for slot in node["outputs"]]
+        assert outputs == [(output.name, output.type) for output in spec.outputs], node["type"]
+
+
+def test_file_is_wired_consistently(saved):
+    nodes = {node["id"]: node for node in saved["nodes"]}
+    assert saved["last_node_id"] == max(nodes)
+    assert saved["last_link_id"] == max(link[0] for link in saved["links"])
+    into = {slot["link"]: node["id"] for node in nodes.values() for slot in node["inputs"]}
+    into.pop(None, None)
+    assert set(into) == {link[0] for link in saved["links"]}
+    listed = [
+        number
+        for node in nodes.values()
+        for slot in node["outputs"]
+        for number in slot.get("links") or []
+    ]
+    assert sorted(listed) == sorted(into)
+    for number, origin, out, goal, place, kind in saved["links"]:
+        given, taken = nodes[origin]["outputs"][out], nodes[goal]["inputs"][place]
+        assert number in given["links"]
+        assert taken["link"] == number
+        assert given["type"] == taken["type"] == kind
+
+
+def rectangle(node):
+    (x, y), (width, height) = node["pos"], node["size"]
+    return x, y - TITLE_HEIGHT, x + width, y + height
+
+
+def test_nodes_do_not_cover_each_other(saved):
+    for one, other in combinations(saved["nodes"], 2):
+        (a, b, c, d), (e, f, g, h) = rectangle(one), rectangle(other)
+        apart = c <= e or g <= a or d <= f or h <= b
+        assert apart, f"{one['type']} #{one['id']} covers {other['type']} #{other['id']}"
+
+
+def test_groups_hold_whole_nodes(saved):
+    for group in saved["groups"]:
+        x, y, width, height = group["bounding"]
+        held = 0
+        for node in saved["nodes"]:
+            a, b, c, d = rectangle(node)
+            inside = x <= a and y <= b and c <= x + width and d <= y + height
+            outside = c <= x or x + width <= a or d <= y or y + height <= b
+            assert inside or outside, f"{group['title']} cuts {node['type']} #{node['id']}"
+            held += inside
+        assert held, f"{group['title']} is empty"
+
+
+def test_file_has_a_note_and_an_order_that_runs(saved):
+    notes = [node for node in saved["nodes"] if node["type"] in NOTES]
+    assert notes
+    assert all(len(node["widgets_values"][0]) > 50 for node in notes)
+    order = {node["id"]: node["order"] for node in saved["nodes"]}
+    assert len(set(order.values())) == len(order)
+    assert all(order[link[1]] < order[link[3]] for link in saved["links"])

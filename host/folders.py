@@ -11,7 +11,7 @@ from . import inside_comfyui, session
 KIND = "faceloom"
 # Folders of other packs, and of ComfyUI itself, that already hold networks which FaceLoom can read.
 SHARED_KINDS = ("insightface", "facedetection", "detection")
-SUFFIXES = (".safetensors", ".pth", ".pt", ".onnx")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".onnx")
 
 
 def model_folders() -> list[Path]:

@@ -44,7 +44,15 @@ def test_folders_are_searched_in_order(folders):
 
 
 def test_only_weights_are_listed_sorted_and_with_their_folder(folders):
-    for name in ("z.pt", "y.ckpt", "sub/b.ONNX", "a.safetensors", "notes.txt", ".git/c.pt", ".d.pt"):
+    for name in (
+        "z.pt",
+        "y.ckpt",
+        "sub/b.ONNX",
+        "a.safetensors",
+        "notes.txt",
+        ".git/c.pt",
+        ".d.pt",
+    ):
         touch(folders[0] / name)
     touch(folders[1] / "c.pth")
     assert model_files() == ["a.safetensors", "c.pth", "sub/b.ONNX", "y.ckpt", "z.pt"]

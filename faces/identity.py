@@ -19,9 +19,11 @@ class Identity:
     embedding: Tensor
     """[K, D] float32, as the encoder gives it (not normalised)."""
     encoder: str
-    """Name of the encoder; embeddings of different encoders do not compare."""
+    """Name of the encoder's space; embeddings of different spaces do not compare."""
     reference: Crops | None = None
     """The K crops, for generators that read pixels instead of a vector."""
+    sha256: str = ""
+    """SHA-256 of the encoder's weights in hexadecimal digits, where it is known."""
 
     def __post_init__(self) -> None:
         """Refuse fields that do not fit together.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -30,3 +31,5 @@ class Architecture:
     """Tells by inputs and outputs whether an ONNX graph belongs to it."""
     load_graph: Callable[[Graph, nn.Module], Model] | None = None
     """Builds the model around the module that the graph was turned into."""
+    built_in: Path | None = None
+    """Weights that FaceLoom ships; one architecture of a role has them at most."""

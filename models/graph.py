@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,15 @@ class Graph:
     """Shape of each output, in the graph's order."""
     proto: Any
     """The parsed `onnx.ModelProto`."""
+    sha256: str = ""
+    """SHA-256 of the file in hexadecimal digits, or nothing for a graph that is in no file."""
 
     @classmethod
-    def from_proto(cls, proto: Any) -> Graph:
+    def from_proto(cls, proto: Any, sha256: str = "") -> Graph:
         """Read the signature of a parsed `onnx.ModelProto`."""
         weights = {tensor.name for tensor in proto.graph.initializer}
         inputs = [value for value in proto.graph.input if value.name not in weights]
-        return cls(_shapes(inputs), _shapes(proto.graph.output), proto)
+        return cls(_shapes(inputs), _shapes(proto.graph.output), proto, sha256)
 
     def to_module(self) -> nn.Module:
         """Turn the graph into a torch module: inputs in, all outputs in their order.
@@ -70,7 +73,7 @@ def read_graph(path: Path) -> Graph:
         raise CheckpointError(
             f"the file is damaged or cut short, or no ONNX graph ({reason}); download it again."
         ) from error
-    return Graph.from_proto(proto)
+    return Graph.from_proto(proto, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _shapes(values: Iterable[Any]) -> dict[str, GraphShape]:

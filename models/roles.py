@@ -6,13 +6,20 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
-from ..faces import Faces
+from ..faces import Crops, Faces
 
-Role: TypeAlias = Literal["detector", "landmarker"]
+Role: TypeAlias = Literal[
+    "detector", "landmarker", "encoder", "parser", "occluder", "attributes", "head pose"
+]
 
 LOADER_NODES: dict[Role, str] = {
     "detector": "Load Face Detector",
     "landmarker": "Load Face Landmarker",
+    "encoder": "Load Face Encoder",
+    "parser": "Load Face Parser",
+    "occluder": "Load Face Occluder",
+    "attributes": "Load Face Attributes",
+    "head pose": "Load Head Pose",
 }
 """Display name of the node that loads each role, for messages."""
 
@@ -78,9 +85,90 @@ class Landmarker(Model, Protocol):
             faces: faces of these frames; boxes and eye points say where to look.
 
         Returns:
-            The same faces with landmarks [N, points, 3]: x and y in frame pixels, and depth in
-            pixels of the same scale, where nearer is less.
+            The same faces with landmarks [N, points, 2 or 3]: x and y in frame pixels, and, of
+            networks that tell it, depth in pixels of the same scale, where nearer is less.
 
         Raises:
             ValueError: `frames` is not [B, 3, H, W], or not what `faces` were found in.
+        """
+
+
+@runtime_checkable
+class Encoder(Model, Protocol):
+    """Tells people apart."""
+
+    @property
+    def space(self) -> str:
+        """Name of the embedding space; vectors of different spaces do not compare."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights, in hexadecimal digits."""
+
+    def encode(self, frames: Tensor, faces: Faces) -> Tensor:
+        """Embed faces, each aligned by its five points as the network wants it.
+
+        Args:
+            frames: [B, 3, H, W] RGB; values beyond 0..1 are clamped.
+            faces: faces of these frames.
+
+        Returns:
+            [N, D] float32, as the network gives it (not normalised).
+
+        Raises:
+            ValueError: `frames` is not [B, 3, H, W], or not what `faces` were found in.
+        """
+
+
+@runtime_checkable
+class Parser(Model, Protocol):
+    """Tells which part of a face each pixel shows."""
+
+    def parse(self, crops: Crops) -> Tensor:
+        """Parse aligned crops.
+
+        Args:
+            crops: N crops of any size and template; the network sees each as it was trained to,
+                cut anew by the face's five points.
+
+        Returns:
+            [N, 19, S, S] float32 probabilities of `ops.parsing.CLASSES` that sum to 1, in the
+            crops' own pixels.
+        """
+
+
+@runtime_checkable
+class Occluder(Model, Protocol):
+    """Tells where a face is in view, and where something covers it."""
+
+    def visible(self, crops: Crops) -> Tensor:
+        """Find the visible face in aligned crops of any size and template.
+
+        Returns:
+            [N, 1, S, S] float32, 0..1: 1 where the face is seen.
+        """
+
+
+@runtime_checkable
+class Attributes(Model, Protocol):
+    """Guesses gender and age."""
+
+    def guess(self, frames: Tensor, faces: Faces) -> tuple[Tensor, Tensor]:
+        """Guess the gender and the age of faces; arguments and errors as `Encoder.encode`.
+
+        Returns:
+            [N] float32 probability that the face is male, and [N] float32 age in years.
+        """
+
+
+@runtime_checkable
+class HeadPose(Model, Protocol):
+    """Measures how heads are turned."""
+
+    def pose(self, frames: Tensor, faces: Faces) -> Tensor:
+        """Measure the pose of faces; arguments and errors as `Encoder.encode`.
+
+        Returns:
+            [N, 3] float32 yaw, pitch and roll in degrees. Positive yaw looks to the image's right,
+            positive pitch looks up, positive roll is turned clockwise in the image.
         """

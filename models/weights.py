@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, TypeVar
 
@@ -68,3 +69,16 @@ def check_keys(wanted: StateDict, state: StateDict) -> None:
     found = [f"{name}: {', '.join(keys)}" for name, keys in problems.items() if keys]
     if found:
         raise CheckpointError("the tensors do not fit the network; " + "; ".join(found) + ".")
+
+
+def digest(state: StateDict) -> str:
+    """SHA-256, in hexadecimal digits, of the names, types, shapes and values of weights.
+
+    It is the same whichever kind of file they came in.
+    """
+    total = hashlib.sha256()
+    for key in sorted(state):
+        tensor = state[key].detach().cpu().contiguous()
+        total.update(f"{key} {tensor.dtype} {list(tensor.shape)}".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

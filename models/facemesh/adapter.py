@@ -13,10 +13,8 @@ from ...ops.geometry import invert_affine, transform_points
 from ...ops.warp import crop
 from ..frames import check_frames
 from ..roles import Role
+from ..squares import square_about_box, square_about_landmarks
 from .network import INPUT, POINTS
-
-LEFT_EYE, RIGHT_EYE = 33, 263
-"""The eyes' outer corners among the 468 points, image-left and image-right."""
 
 # Sides of the two crops, as multiples of the box's and of the landmarks' longer side. Measured on
 # 150 faces with labelled eyes and lips: a second crop about the first one's landmarks brings the
@@ -41,8 +39,10 @@ class FaceMesh:
     def find(self, frames: Tensor, faces: Faces) -> Faces:
         """Add landmarks to faces; see `Landmarker.find`."""
         check_frames("FaceMesh", frames, faces)
-        first = self._look(frames, faces.frame, square_about_box(faces.box, faces.keypoints))
-        landmarks = self._look(frames, faces.frame, square_about_landmarks(first))
+        box = square_about_box(faces.box, faces.keypoints, INPUT, _BOX_MARGIN)
+        first = self._look(frames, faces.frame, box)
+        square = square_about_landmarks(first, INPUT, _LANDMARKS_MARGIN)
+        landmarks = self._look(frames, faces.frame, square)
         return replace(faces, landmarks=landmarks)
 
     def _look(self, frames: Tensor, frame: Tensor, matrix: Tensor) -> Tensor:
@@ -50,37 +50,3 @@ class FaceMesh:
         crops = crop(frames, matrix, frame, INPUT, padding="zeros").float().clamp(0, 1)
         points, _ = self.network(2 * crops - 1)
         return transform_points(invert_affine(matrix), points)
-
-
-def square_about_box(box: Tensor, keypoints: Tensor) -> Tensor:
-    """Frame-to-crop matrices [N, 2, 3] of a square about a box [N, 4], the eyes made level.
-
-    Where the keypoints [N, 5, 2] hold no two eyes, as in boxes of other packs, nothing is turned.
-    """
-    side = (box[:, 2:] - box[:, :2]).amax(1) * _BOX_MARGIN
-    across = torch.nan_to_num(keypoints[:, 1] - keypoints[:, 0])
-    return _place(_turn(across), (box[:, :2] + box[:, 2:]) / 2, side)
-
-
-def square_about_landmarks(landmarks: Tensor) -> Tensor:
-    """Frame-to-crop matrices [N, 2, 3] of a square about landmarks [N, 468, 3], the eyes level."""
-    plane = landmarks[..., :2]
-    turn = _turn(plane[:, RIGHT_EYE] - plane[:, LEFT_EYE])
-    levelled = plane @ turn.transpose(1, 2)
-    low, high = levelled.amin(1), levelled.amax(1)
-    centre = ((low + high) / 2)[:, None] @ turn  # a turn's transpose turns back
-    return _place(turn, centre[:, 0], (high - low).amax(1) * _LANDMARKS_MARGIN)
-
-
-def _turn(across: Tensor) -> Tensor:
-    """Matrices [N, 2, 2] that turn vectors [N, 2] onto the x axis; of no length: no turn."""
-    angle = torch.atan2(across[:, 1], across[:, 0])
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([cos, sin, -sin, cos], -1).reshape(-1, 2, 2)
-
-
-def _place(turn: Tensor, centre: Tensor, side: Tensor) -> Tensor:
-    """Matrices that turn, and fit a square of `side` px about `centre` into the crop."""
-    linear = turn * (INPUT / side.clamp(min=1))[:, None, None]
-    offset = INPUT / 2 - (linear @ centre[..., None])
-    return torch.cat([linear, offset], -1)

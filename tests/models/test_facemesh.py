@@ -9,12 +9,9 @@ from torch import nn
 
 from faceloom import models
 from faceloom.faces import Faces
-from faceloom.models.facemesh.adapter import (
-    FaceMesh,
-    square_about_box,
-    square_about_landmarks,
-)
+from faceloom.models.facemesh.adapter import FaceMesh
 from faceloom.models.facemesh.network import Block, FaceMeshNetwork
+from faceloom.models.squares import square_about_box, square_about_landmarks
 from faceloom.ops.geometry import invert_affine, transform_points
 
 
@@ -78,7 +75,7 @@ def test_strided_block_agrees_with_its_definition():
 
 def test_square_about_a_box_is_level_and_one_and_a_half_times_as_wide():
     keypoints = torch.tensor([[[40.0, 50], [60, 70], [0, 0], [0, 0], [0, 0]]])
-    matrix = square_about_box(torch.tensor([[20.0, 30, 80, 110]]), keypoints)
+    matrix = square_about_box(torch.tensor([[20.0, 30, 80, 110]]), keypoints, 192, 1.5)
     eyes = transform_points(matrix, keypoints[:, :2])[0]
     torch.testing.assert_close(eyes[0, 1], eyes[1, 1])
     assert eyes[1, 0] > eyes[0, 0]
@@ -90,7 +87,9 @@ def test_square_about_a_box_is_level_and_one_and_a_half_times_as_wide():
 
 @pytest.mark.parametrize("eye", [0.0, float("nan")])
 def test_a_box_without_eyes_stays_upright(eye):
-    matrix = square_about_box(torch.tensor([[0.0, 0, 96, 64]]), torch.full((1, 5, 2), eye))
+    matrix = square_about_box(
+        torch.tensor([[0.0, 0, 96, 64]]), torch.full((1, 5, 2), eye), 192, 1.5
+    )
     wanted = torch.tensor([[[192 / 144, 0, 96 - 64], [0, 192 / 144, 96 - 32 * 192 / 144]]])
     torch.testing.assert_close(matrix, wanted)
 
@@ -98,7 +97,7 @@ def test_a_box_without_eyes_stays_upright(eye):
 def test_square_about_landmarks_encloses_them_with_eyes_level():
     torch.manual_seed(0)
     landmarks = torch.rand(4, 468, 3) * 100
-    crop = transform_points(square_about_landmarks(landmarks), landmarks[..., :2])
+    crop = transform_points(square_about_landmarks(landmarks, 192, 1.3), landmarks[..., :2])
     low, high = crop.amin(1), crop.amax(1)
     torch.testing.assert_close((low + high) / 2, torch.full((4, 2), 96.0), atol=1e-3, rtol=0)
     torch.testing.assert_close((high - low).amax(1), torch.full((4,), 192 / 1.3))

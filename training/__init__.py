@@ -1,0 +1,1 @@
+"""Training of the networks that FaceLoom ships: data, augmentation, recipes, measurement."""

@@ -1,0 +1,74 @@
+"""`faceloom train ROLE`: the recipes of the built-in networks as commands."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from .trainer import Task, Training
+
+
+def add_train_parser(commands: object, common: ArgumentParser) -> None:
+    """Add `train` with a command for every role to the command line."""
+    train: ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+        "train",
+        help="train a built-in network anew",
+        description="Train one of the networks that FaceLoom ships. A training that was broken off "
+        "goes on where it last saved when the same command is given again.",
+    )
+    roles = train.add_subparsers(required=True, metavar="ROLE")
+    for role, (make_task, steps, rate) in RECIPES.items():
+        parser = roles.add_parser(role, parents=[common], help=f"train the {role}")
+        parser.add_argument(
+            "--pictures",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder with images/ (one face each) and masks/ (palette PNGs, 19 classes)",
+        )
+        parser.add_argument("--teacher", type=Path, metavar="FILE", help="network to learn from")
+        parser.add_argument(
+            "--detector", type=Path, metavar="FILE", help="finds the faces (default: built-in)"
+        )
+        parser.add_argument(
+            "-o", dest="output", type=Path, required=True, metavar="FILE.safetensors"
+        )
+        parser.add_argument("--steps", type=int, default=steps, help=f"default: {steps}")
+        parser.add_argument("--rate", type=float, default=rate, help=f"default: {rate}")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--save-every", type=int, default=500, metavar="STEPS")
+        parser.set_defaults(command=train_command, make_task=make_task)
+
+
+def train_command(args: Namespace) -> None:
+    """Train to the end, and print where the weights are."""
+    task: Task = args.make_task(args)
+    training = Training(task, args.output, steps=args.steps, rate=args.rate, seed=args.seed)
+    training.run(args.save_every)
+    print(args.output)
+
+
+def landmarker_task(args: Namespace) -> Task:
+    """Let FaceMesh label the pictures, and make the landmarker's task of them."""
+    from .. import models
+    from .landmarker import PICTURE, LandmarkerTask, label
+    from .pictures import load_pictures
+
+    detector = models.load_detector(args.detector)
+    teacher = models.load_landmarker(_teacher(args))
+    pictures = load_pictures(args.pictures, held_out=False, size=PICTURE)
+    return LandmarkerTask(*label(pictures, detector, teacher), args.seed)
+
+
+def _teacher(args: Namespace) -> Path:
+    if args.teacher is None:
+        raise ValueError("--teacher is wanted: the weight file of a network of the same role.")
+    path: Path = args.teacher
+    return path
+
+
+RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
+    "landmarker": (landmarker_task, 24_000, 2e-3),
+}
+"""Role -> what makes its task of the arguments, steps, and highest learning rate."""

@@ -47,14 +47,17 @@ def jitter(
     return torch.cat([linear, centre + moved - linear @ centre], -1)
 
 
-def cut(images: Tensor, matrix: Tensor, size: int, mode: str = "bilinear") -> Tensor:
-    """Cut squares of `size` pixels out of pictures, black beyond their borders.
+def cut(
+    images: Tensor, matrix: Tensor, size: int, mode: str = "bilinear", padding: str = "zeros"
+) -> Tensor:
+    """Cut squares of `size` pixels out of pictures.
 
     Args:
         images: [N, C, H, W], uint8 (then divided by 255) or float.
         matrix: [N, 2, 3] picture pixel -> crop pixel.
         size: side of the crops.
         mode: `bilinear`, or `nearest` for labels.
+        padding: beyond the pictures: black with `zeros`, or their `border` pixels.
 
     Returns:
         [N, C, size, size] float32.
@@ -68,7 +71,7 @@ def cut(images: Tensor, matrix: Tensor, size: int, mode: str = "bilinear") -> Te
     points = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1).reshape(1, -1, 2)
     source = (points - offset.mT) @ inverse.mT / torch.tensor([width, height]) * 2 - 1
     grid = source.reshape(-1, size, size, 2)
-    return F.grid_sample(images, grid, mode, "zeros", align_corners=False)
+    return F.grid_sample(images, grid, mode, padding, align_corners=False)
 
 
 def degrade(images: Tensor, random: Generator) -> Tensor:

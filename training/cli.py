@@ -5,7 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from ..models.roles import Role
 from .trainer import Task, Training
 
 
@@ -51,24 +53,36 @@ def train_command(args: Namespace) -> None:
 
 def landmarker_task(args: Namespace) -> Task:
     """Let FaceMesh label the pictures, and make the landmarker's task of them."""
-    from .. import models
     from .landmarker import PICTURE, LandmarkerTask, label
     from .pictures import load_pictures
 
-    detector = models.load_detector(args.detector)
-    teacher = models.load_landmarker(_teacher(args))
+    detector, teacher = _model(args.detector, "detector"), _teacher(args, "landmarker")
     pictures = load_pictures(args.pictures, held_out=False, size=PICTURE)
     return LandmarkerTask(*label(pictures, detector, teacher), args.seed)
 
 
-def _teacher(args: Namespace) -> Path:
+def parser_task(args: Namespace) -> Task:
+    """Make the parser's task of pictures with masks; it has no teacher."""
+    from .parser import PICTURE, ParserTask
+    from .pictures import load_pictures
+
+    return ParserTask(load_pictures(args.pictures, held_out=False, size=PICTURE), args.seed)
+
+
+def _teacher(args: Namespace, role: Role) -> Any:
     if args.teacher is None:
-        raise ValueError("--teacher is wanted: the weight file of a network of the same role.")
-    path: Path = args.teacher
-    return path
+        raise ValueError(f"--teacher is wanted: the weight file of a {role} to learn from.")
+    return _model(args.teacher, role)
+
+
+def _model(path: Path | None, role: Role) -> Any:
+    from .. import models
+
+    return models.load(path or models.built_in(role), role)
 
 
 RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
-    "landmarker": (landmarker_task, 24_000, 2e-3),
+    "landmarker": (landmarker_task, 15_000, 2e-3),
+    "parser": (parser_task, 7_500, 2e-3),
 }
 """Role -> what makes its task of the arguments, steps, and highest learning rate."""

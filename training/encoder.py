@@ -36,7 +36,7 @@ class EncoderTask:
         batch: crops a step.
     """
 
-    def __init__(self, images: Tensor, vectors: Tensor, seed: int, batch: int = 64) -> None:
+    def __init__(self, images: Tensor, vectors: Tensor, seed: int, batch: int = 32) -> None:
         torch.manual_seed(seed)
         self.images = images
         self.vectors = vectors

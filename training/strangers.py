@@ -35,10 +35,11 @@ def draw_strangers(sources: Tensor, count: int, random: Generator) -> Tensor:
     """
     matrix = jitter(random, count, SIZE, turn=4, zoom=1.06, shift=0.015)
     row = torch.randint(len(sources), (2, count), generator=random)
-    bent = chance(random, 0.7, count)
-    faces = _sample(sources[row[0]], matrix, bent, random)
+    bent = chance(random, 0.7, count).view(-1, 1, 1, 1)
+    faces = cut_faces(sources[row[0]], matrix, _draw_bend(count, random) * bent)
     mixed = chance(random, 0.55, count).nonzero()[:, 0]
-    others = _sample(sources[row[1, mixed]], matrix[mixed], bent[mixed], random)
+    bend = _draw_bend(len(mixed), random) * bent[mixed]
+    others = cut_faces(sources[row[1, mixed]], matrix[mixed], bend)
     own = chance(random, 0.08, len(mixed))
     others[own] = faces[mixed[own]].flip(-1)  # two left halves or two right ones, for instance
     alike = chance(random, 0.6, len(mixed))
@@ -60,20 +61,38 @@ def patchwork(count: int, random: Generator) -> Tensor:
     return (steep * field + uniform(random, -1, 1, count, 1, 1, 1)).sigmoid()
 
 
-def _sample(sources: Tensor, matrix: Tensor, bent: Tensor, random: Generator) -> Tensor:
-    """Cut crops [N, 3, SIZE, SIZE] 0..1 out of sources, those of `bent` through a bent grid."""
-    count, fine = len(sources), DETAIL * SIZE
-    place = (torch.arange(fine) + 0.5) / DETAIL
-    points = torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)
-    stretch = 1 + uniform(random, -0.12, 0.12, count, 1, 1, 2)
-    knots = torch.randn(count, 2, 6, 6, generator=random) * uniform(random, 0, 3, count, 1, 1, 1)
-    bend = F.interpolate(knots, (fine, fine), mode="bicubic", align_corners=False)
-    change = (points - SIZE / 2) * (stretch - 1) + bend.permute(0, 2, 3, 1)
-    points = (points + change * bent.view(-1, 1, 1, 1)).flatten(1, 2)
-    points = points @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
-    grid = ((points + MARGIN) * (2 * DETAIL / SOURCE) - 1).view(count, fine, fine, 2)
+def cut_faces(sources: Tensor, matrix: Tensor, bend: Tensor | None = None) -> Tensor:
+    """Cut crops out of sources.
+
+    Args:
+        sources: [N, 3, SOURCE, SOURCE] uint8 RGB.
+        matrix: [N, 2, 3] crop pixel -> pixel of the aligned crop.
+        bend: [N, DETAIL * SIZE, DETAIL * SIZE, 2] crop pixels to add before that, or none.
+
+    Returns:
+        [N, 3, SIZE, SIZE] RGB 0..1.
+    """
+    points = _places() if bend is None else _places() + bend
+    points = points.reshape(-1, (DETAIL * SIZE) ** 2, 2) @ matrix[:, :, :2].mT
+    grid = (points + matrix[:, None, :, 2] + MARGIN) * (2 * DETAIL / SOURCE) - 1
+    grid = grid.view(len(sources), DETAIL * SIZE, DETAIL * SIZE, 2)
     images = F.grid_sample(sources.float() / 255, grid, padding_mode="border", align_corners=False)
     return F.avg_pool2d(images, DETAIL)
+
+
+def _draw_bend(count: int, random: Generator) -> Tensor:
+    """Draw how faces are stretched and bent, for `cut_faces`."""
+    stretch = uniform(random, -0.12, 0.12, count, 1, 1, 2)
+    knots = torch.randn(count, 2, 6, 6, generator=random) * uniform(random, 0, 3, count, 1, 1, 1)
+    fine = DETAIL * SIZE
+    bend = F.interpolate(knots, (fine, fine), mode="bicubic", align_corners=False)
+    return (_places() - SIZE / 2) * stretch + bend.permute(0, 2, 3, 1)
+
+
+def _places() -> Tensor:
+    """Where the sampled points lie in the crop: [DETAIL * SIZE, DETAIL * SIZE, 2]."""
+    place = (torch.arange(DETAIL * SIZE) + 0.5) / DETAIL
+    return torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)
 
 
 def match_colours(images: Tensor, wanted: Tensor) -> Tensor:

@@ -1,0 +1,46 @@
+"""FaceLoom's own encoder: recognising its weights and building its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..architecture import Architecture
+from ..weights import StateDict, digest, fill, matches
+from .adapter import LoomEncoder
+from .network import LoomEncoderNetwork
+
+_PATTERN = {
+    "stages.0.0.conv.weight": (None, 3, 3, 3),
+    "widen.weight": (None, None, 1, 1),
+    "cells": (None, None, None),
+    "embed.weight": (None, None),
+}
+
+
+def detect(state: StateDict) -> bool:
+    """Tell whether weights are this network's, of any width and depth."""
+    return matches(state, _PATTERN)
+
+
+def load(state: StateDict) -> LoomEncoder:
+    """Build the encoder with the widths and blocks that the weights have."""
+    stages = len({key.split(".")[1] for key in state if key.startswith("stages.")})
+    widths = [state[f"stages.{stage}.0.conv.weight"].shape[0] for stage in range(stages)]
+    blocks = [
+        len({key.split(".")[2] for key in state if key.startswith(f"stages.{stage}.")}) - 1
+        for stage in range(stages)
+    ]
+    length, wide = state["embed.weight"].shape
+    network = fill(lambda: LoomEncoderNetwork(widths, blocks, wide, length), state)
+    sha256 = digest(state)
+    return LoomEncoder(network, f"{LoomEncoder.name}-{sha256[:8]}", sha256)
+
+
+ARCHITECTURE = Architecture(
+    name=LoomEncoder.name,
+    role=LoomEncoder.role,
+    usual_files=(),
+    detect=detect,
+    load=load,
+    built_in=Path(__file__).with_name("weights.safetensors"),
+)

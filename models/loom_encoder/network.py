@@ -1,0 +1,50 @@
+"""FaceLoom's own encoder: who a face crop shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..blocks import Residual, conv
+
+INPUT = 112
+
+
+class LoomEncoderNetwork(nn.Module):
+    """Strided convolutions with residual blocks, then a weighing of the cells for each channel.
+
+    The end is MobileFaceNet's (Chen et al., CCBR 2018, section 3.2): a cell of a face counts for
+    what it shows, so the cells are not averaged.
+
+    Args:
+        widths: channels of each stage; every stage begins by halving the size.
+        blocks: residual blocks of each stage.
+        wide: channels before the cells are weighed.
+        length: D, numbers of an embedding.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], blocks: Sequence[int], wide: int, length: int
+    ) -> None:
+        super().__init__()
+        inputs = (3, *widths)
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
+                for before, width, count in zip(inputs, widths, blocks, strict=False)
+            )
+        )
+        self.widen = nn.Conv2d(widths[-1], wide, 1, bias=False)
+        self.norm = nn.BatchNorm2d(wide)
+        cells = INPUT >> len(widths)
+        self.cells = nn.Parameter(torch.randn(wide, cells, cells) / cells)
+        self.embed = nn.Linear(wide, length)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Crops [N, 3, 112, 112] RGB 0..1 -> embeddings [N, D]."""
+        features = F.relu(self.norm(self.widen(self.stages(4 * crops - 2))))
+        return cast(Tensor, self.embed((features * self.cells).sum((2, 3))))

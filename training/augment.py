@@ -6,9 +6,12 @@ Every function draws from the generator it is given, so a step of a training can
 from __future__ import annotations
 
 import math
+from io import BytesIO
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Generator, Tensor
 
 
@@ -158,10 +161,10 @@ def _coarsen(image: Tensor, random: Generator) -> Tensor:
 
 def _compress(image: Tensor, random: Generator) -> Tensor:
     """Put one picture [3, H, W] through JPEG, three times in ten."""
-    from torchvision.io import decode_jpeg, encode_jpeg
-
     draw, quality = uniform(random, 0, 1, 2).tolist()
     if draw > 0.3:
         return image
-    data = encode_jpeg((image * 255).round().to(torch.uint8), int(20 + 75 * quality))
-    return decode_jpeg(data).float() / 255
+    pixels = (image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=int(20 + 75 * quality))
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1) / 255

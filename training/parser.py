@@ -55,7 +55,7 @@ class ParserTask:
 
     def draw(self, random: Generator) -> tuple[Tensor, Tensor]:
         """Crops [N, 3, 256, 256], and the class [N, 128, 128] of every second pixel."""
-        row = torch.multinomial(self.draws, self.batch, generator=random)
+        row = torch.multinomial(self.draws, self.batch, True, generator=random)
         mirrored = chance(random, 0.5, self.batch)
         images = _where(mirrored, self.image[row].flip(-1), self.image[row])
         label = self.label[row].float()

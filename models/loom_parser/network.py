@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch.nn.functional as F
@@ -31,10 +32,7 @@ class LoomParserNetwork(nn.Module):
             nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
             for before, width, count in zip((3, *widths), widths, blocks, strict=False)
         )
-        coarse_first = list(reversed(widths))
-        self.up = nn.ModuleList(
-            conv(coarse, fine) for coarse, fine in zip(coarse_first, coarse_first[1:], strict=False)
-        )
+        self.up = nn.ModuleList(conv(coarse, fine) for coarse, fine in pairwise(reversed(widths)))
         self.head = conv(widths[0], head)
         self.classes = nn.Conv2d(head, CLASSES, 3, padding=1)
 

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 
-from . import facemesh, yunet
+from . import (
+    bisenet,
+    facemesh,
+    facemesh478,
+    fairface,
+    fan2d,
+    fsanet,
+    genderage,
+    insightface_landmarks,
+    loom_landmarker,
+    loom_parser,
+    peppa,
+    pfld,
+    slim68,
+    xseg,
+    yunet,
+)
 from .architecture import Architecture
 from .graph import Graph
 from .roles import Role
 from .weights import CheckpointError, StateDict
 
 ARCHITECTURES: tuple[Architecture, ...] = (
+    bisenet.ARCHITECTURE,
+    xseg.ARCHITECTURE,
     yunet.ARCHITECTURE,
+    loom_landmarker.ARCHITECTURE,
+    loom_parser.ARCHITECTURE,
     facemesh.ARCHITECTURE,
+    facemesh478.ARCHITECTURE,
+    insightface_landmarks.ARCHITECTURE,
+    fan2d.ARCHITECTURE,
+    peppa.ARCHITECTURE,
+    slim68.ARCHITECTURE,
+    pfld.ARCHITECTURE,
+    fsanet.ARCHITECTURE,
+    genderage.ARCHITECTURE,
+    fairface.ARCHITECTURE,
 )
 """Every architecture. Each recognises its own weights only, so the order does not matter."""
 
@@ -31,31 +60,16 @@ def find_architecture(content: StateDict | Graph) -> Architecture:
     raise CheckpointError(f"no known architecture; {_summary(content)}. Known: {known}.")
 
 
-def usual_files(role: Role) -> tuple[str, ...]:
-    """Name the files under which weights of a role are published, the preferred ones first."""
-    return tuple(
-        name for entry in ARCHITECTURES if entry.role == role for name in entry.usual_files
-    )
-
-
-def choose(role: Role, files: Iterable[str]) -> str:
-    """Pick the first usual file of a role among those on disk.
-
-    Args:
-        role: what the model is for.
-        files: names, perhaps with folders before them.
+def built_in(role: Role) -> Path:
+    """Give the weights of a role that FaceLoom ships.
 
     Raises:
-        CheckpointError: none is there; it says which files to get.
+        CheckpointError: it ships none; the text says what to choose instead.
     """
-    by_name = {file.replace("\\", "/").rsplit("/", 1)[-1].lower(): file for file in files}
-    for name in usual_files(role):
-        if name.lower() in by_name:
-            return by_name[name.lower()]
-    raise CheckpointError(
-        f"There is no {role} among the model files. Put one of these into a model folder: "
-        f"{', '.join(usual_files(role))}."
-    )
+    for entry in ARCHITECTURES:
+        if entry.role == role and entry.built_in is not None:
+            return entry.built_in
+    raise CheckpointError(f"FaceLoom has no built-in {role}; choose a file, or a download.")
 
 
 def _summary(content: StateDict | Graph) -> str:

@@ -30,6 +30,7 @@ class Architecture:
     detect_graph: Callable[[Graph], bool] = lambda graph: False
     """Tells by inputs and outputs whether an ONNX graph belongs to it."""
     load_graph: Callable[[Graph, nn.Module], Model] | None = None
-    """Builds the model around the module that the graph was turned into."""
+    """Builds the model around the module that the graph was turned into; None if `load` takes the
+    graph's weights, which then must have kept their names."""
     built_in: Path | None = None
     """Weights that FaceLoom ships; one architecture of a role has them at most."""

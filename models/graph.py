@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from .weights import CheckpointError, frozen
 
@@ -35,6 +36,19 @@ class Graph:
         weights = {tensor.name for tensor in proto.graph.initializer}
         inputs = [value for value in proto.graph.input if value.name not in weights]
         return cls(_shapes(inputs), _shapes(proto.graph.output), proto, sha256)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Read the weights that are still named as in the exported network, like `stem.conv.bias`.
+
+        Constants that the exporter made have no dot in their names and are left out.
+        """
+        from onnx import numpy_helper
+
+        return {
+            tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+            for tensor in self.proto.graph.initializer
+            if "." in tensor.name and "/" not in tensor.name and ":" not in tensor.name
+        }
 
     def to_module(self) -> nn.Module:
         """Turn the graph into a torch module: inputs in, all outputs in their order.

@@ -9,13 +9,14 @@ from typing import Any
 
 from torch import Tensor
 
+from .architecture import Architecture
 from .checkpoints import check_readable, read_tensors
 from .graph import Graph, read_graph
 from .registry import find_architecture
 from .roles import LOADER_NODES, Model, Role
 from .weights import CheckpointError, StateDict
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
+_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "pfld_backbone")
 
 
 def load(source: str | Path | StateDict, role: Role | None = None) -> Model:
@@ -34,12 +35,18 @@ def load(source: str | Path | StateDict, role: Role | None = None) -> Model:
     """
     if isinstance(source, Mapping):
         return _build(canonical(source), role)
-    path = Path(source)
+    with _naming(Path(source)):
+        return _build(_read(Path(source)), role)
+
+
+def identify(path: Path) -> Architecture:
+    """Find out what a weight file is, without building its network.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
     with _naming(path):
-        check_readable(path)
-        if path.suffix.lower() == ".onnx":
-            return _build(read_graph(path), role)
-        return _build(canonical(read_tensors(path)), role)
+        return find_architecture(_read(path))
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -75,6 +82,11 @@ def canonical(content: Any) -> dict[str, Tensor]:
     return state
 
 
+def _read(path: Path) -> StateDict | Graph:
+    check_readable(path)
+    return read_graph(path) if path.suffix.lower() == ".onnx" else canonical(read_tensors(path))
+
+
 def _build(content: StateDict | Graph, role: Role | None) -> Model:
     architecture = find_architecture(content)
     if role not in (None, architecture.role):
@@ -85,7 +97,7 @@ def _build(content: StateDict | Graph, role: Role | None) -> Model:
     if not isinstance(content, Graph):
         return architecture.load(content)
     if architecture.load_graph is None:
-        raise CheckpointError(f"{architecture.name} does not load from ONNX.")
+        return architecture.load(content.weights())
     return architecture.load_graph(content, content.to_module())
 
 

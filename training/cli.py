@@ -5,10 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..models.roles import Role
-from .trainer import Task, Training
+# Torch takes seconds to import: only those who train wait for it.
+if TYPE_CHECKING:
+    from ..models.roles import Role
+    from .trainer import Task
 
 
 def add_train_parser(commands: object, common: ArgumentParser) -> None:
@@ -45,6 +47,8 @@ def add_train_parser(commands: object, common: ArgumentParser) -> None:
 
 def train_command(args: Namespace) -> None:
     """Train to the end, and print where the weights are."""
+    from .trainer import Training
+
     task: Task = args.make_task(args)
     training = Training(task, args.output, steps=args.steps, rate=args.rate, seed=args.seed)
     training.run(args.save_every)
@@ -83,6 +87,6 @@ def _model(path: Path | None, role: Role) -> Any:
 
 RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
     "landmarker": (landmarker_task, 15_000, 2e-3),
-    "parser": (parser_task, 7_500, 2e-3),
+    "parser": (parser_task, 5_500, 2e-3),
 }
 """Role -> what makes its task of the arguments, steps, and highest learning rate."""

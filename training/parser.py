@@ -32,7 +32,7 @@ class ParserTask:
         ValueError: the pictures have no masks.
     """
 
-    def __init__(self, pictures: Pictures, seed: int, batch: int = 16) -> None:
+    def __init__(self, pictures: Pictures, seed: int, batch: int = 12) -> None:
         if pictures.label is None:
             raise ValueError("The parser learns from masks: put them into masks/ beside images/.")
         torch.manual_seed(seed)

@@ -17,7 +17,7 @@ from ..squares import square_about_box, square_about_landmarks
 from .network import INPUT, POINTS
 
 # Sides of the two crops, as multiples of the box's and of the landmarks' longer side.
-BOX_MARGIN, LANDMARKS_MARGIN = 1.35, 1.35
+BOX_MARGIN, LANDMARKS_MARGIN = 1.15, 1.35
 
 
 @dataclass(frozen=True, eq=False)

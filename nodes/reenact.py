@@ -39,7 +39,8 @@ class ReenactFace(io.ComfyNode):
                     tooltip=(
                         "Crops of faces with landmarks. One goes onto every target face; of "
                         "several, the first goes onto the first face of each frame, and so on, "
-                        "from the start again when they run out."
+                        "from the start again when they run out. Their mask, such as Occlusion "
+                        "Mask's, says what of them may be carried; without one, colour tells skin."
                     ),
                 ),
                 CropsSocket.Input("target", tooltip="Crops of the faces to replace."),
@@ -61,7 +62,7 @@ class ReenactFace(io.ComfyNode):
             return reenact_mesh(source.image[row], skin[row], points[row], goal, target.size)
 
         with naming("Reenact Face"):
-            skin = skin_likeness(source.image, points)
+            skin = skin_likeness(source.image, points) if source.mask is None else source.mask
             image, trust = in_chunks(reenact, row, goals)
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))

@@ -58,7 +58,6 @@ FACE = ("skin", "brows", "eyes", "nose", "lips", "inner_mouth")
 
 ORDERS: dict[str, tuple[int, ...]] = {
     "bisenet": (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14),
-    "parsenet": (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18),
 }
 """For each class of a published network, its place in `CLASSES`.
 

@@ -73,6 +73,29 @@ def test_each_source_is_looked_at_once(source, crops, monkeypatch: pytest.Monkey
     assert seen == [2]
 
 
+def test_sources_mask_stands_for_its_colours(source, crops):
+    # Half the source hidden: a frontal face takes the hidden half from the other one.
+    half = torch.ones(1, 1, 64, 64)
+    half[..., :32] = 0
+    marked = source.image.clone()
+    marked[..., :30] = torch.tensor([0.1, 0.9, 0.2])[:, None, None]
+    swapped, mask = reenact(replace(source, image=marked, mask=half), crops)
+    plain, plain_mask = reenact(source, crops)
+    both = (mask > 0.9) & (plain_mask > 0.9)
+    assert both.sum() > 0.8 * (plain_mask > 0.9).sum()
+    green = swapped.image[:, 1] - swapped.image[:, 0]
+    assert green[mask > 0.5].max() < 0.1
+    # What the mask hides on both sides cannot be carried, whatever its colour.
+    hidden = replace(source, mask=torch.zeros(1, 1, 64, 64))
+    assert reenact(hidden, crops)[1].max() == 0
+
+
+def test_a_mask_spares_the_look_at_colours(source, crops, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(source_row.__globals__, "skin_likeness", None)
+    masked = replace(source, mask=torch.ones(1, 1, 64, 64))
+    assert (reenact(masked, crops)[1] > 0.9).float().mean() > 0.2
+
+
 def test_many_faces_go_in_pieces(source, crops):
     many = Crops.cat([crops.as_frames()[[0] * 11]])
     swapped, _ = reenact(source, many)

@@ -80,7 +80,7 @@ def test_sources_mask_stands_for_its_colours(source, crops):
     marked = source.image.clone()
     marked[..., :30] = torch.tensor([0.1, 0.9, 0.2])[:, None, None]
     swapped, mask = reenact(replace(source, image=marked, mask=half), crops)
-    plain, plain_mask = reenact(source, crops)
+    _, plain_mask = reenact(source, crops)
     both = (mask > 0.9) & (plain_mask > 0.9)
     assert both.sum() > 0.8 * (plain_mask > 0.9).sum()
     green = swapped.image[:, 1] - swapped.image[:, 0]

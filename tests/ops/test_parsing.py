@@ -15,48 +15,10 @@ from faceloom.ops.parsing import (
 )
 
 # The label lists of the two repositories, as they publish them, with CelebAMask-HQ's short names.
-CELEBAMASK = [
-    "bg",
-    "skin",
-    "nose",
-    "eye_g",
-    "l_eye",
-    "r_eye",
-    "l_brow",
-    "r_brow",
-    "l_ear",
-    "r_ear",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "hair",
-    "hat",
-    "ear_r",
-    "neck_l",
-    "neck",
-    "cloth",
-]
-BISENET = [
-    "bg",
-    "skin",
-    "l_brow",
-    "r_brow",
-    "l_eye",
-    "r_eye",
-    "eye_g",
-    "l_ear",
-    "r_ear",
-    "ear_r",
-    "nose",
-    "mouth",
-    "u_lip",
-    "l_lip",
-    "neck",
-    "neck_l",
-    "cloth",
-    "hair",
-    "hat",
-]
+CELEBAMASK = "bg skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip hair hat"
+CELEBAMASK = [*CELEBAMASK.split(), "ear_r", "neck_l", "neck", "cloth"]
+BISENET = "bg skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip"
+BISENET = [*BISENET.split(), "neck", "neck_l", "cloth", "hair", "hat"]
 
 
 @pytest.fixture

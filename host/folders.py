@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from . import inside_comfyui, session
 
 KIND = "faceloom"
+# Folder in ours that holds saved identities (`host.identities`) and no weights.
+IDENTITIES = "identities"
 # Folders of other packs, and of ComfyUI itself, that already hold networks which FaceLoom can read.
 SHARED_KINDS = ("insightface", "facedetection", "detection")
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".onnx")
@@ -105,7 +107,7 @@ def _weights_in(folder: Path) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if name[0] != "." and name != IDENTITIES]
         for name in files:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield Path(place, name).relative_to(folder).as_posix()

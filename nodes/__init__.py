@@ -14,12 +14,15 @@ from .convert import (
     SegsToFaces,
 )
 from .detect import DetectFaces, FindLandmarks
+from .identity import CompareIdentities, EncodeIdentity, MixIdentities
 from .inpaint import InpaintFace
 from .loaders import LoadFaceDetector, LoadFaceLandmarker
 from .masks import FaceMask, GrowFeatherMask
+from .match import MatchIdentity
 from .paste import PasteFaces
 from .preview import PreviewFaces
 from .reenact import ReenactFace
+from .saved_identity import LoadIdentity, SaveIdentity
 from .select import SelectFaces
 
 NODES: list[type[io.ComfyNode]] = [
@@ -39,6 +42,12 @@ NODES: list[type[io.ComfyNode]] = [
     GrowFeatherMask,
     MatchColour,
     BlendFaces,
+    EncodeIdentity,
+    MixIdentities,
+    MatchIdentity,
+    CompareIdentities,
+    SaveIdentity,
+    LoadIdentity,
     FacesToBoundingBoxes,
     BoundingBoxesToFaces,
     FacesToSegs,

@@ -18,6 +18,7 @@ PAINT = {"oval": SKIN, "nose": SHADE, "lips": RED, "inner_mouth": DARK}
 PAINT |= dict.fromkeys(("left_eye", "right_eye", "left_brow", "right_brow"), DARK)
 # Eyes (the middle of their corners), nose tip and mouth corners among the 468 points.
 KEYPOINTS = ((33, 133), (263, 362), (1, 1), (61, 61), (291, 291))
+HUES = {"red": (1.0, 0.4, 0.4), "green": (0.3, 1.0, 0.4), "blue": (0.3, 0.4, 1.0)}
 KINDS = ("RGB", "RGBA", "grey", "half", "8-bit", "16-bit", "0..255", "negative", "bright")
 
 
@@ -68,6 +69,13 @@ class World:
         random = torch.Generator().manual_seed(seed)
         noise = 0.02 * torch.randn(frames, height, width, 3, generator=random)
         return (picture.view(1, height, width, 3) + noise).clamp(0, 1)
+
+    def dye(self, image, hues):
+        """Colour the faces of an IMAGE, whose places are known: red, green or blue people."""
+        dyed = image.clone()
+        for (x0, y0, x1, y1), hue in zip(self.places[tuple(image.shape[1:3])], hues, strict=True):
+            dyed[:, int(y0) : int(y1), int(x0) : int(x1)] *= torch.tensor(HUES[hue])
+        return dyed
 
     def faces(self, image, landmarks=True, empty_frames=()):
         """The faces of an IMAGE; with landmarks, as Find Landmarks would leave them."""
@@ -129,6 +137,29 @@ class FakeLandmarker:
         return Faces(**values | {"landmarks": found})
 
 
+class FakeEncoder:
+    """Tells people apart by the hue of their faces; see `World.dye`."""
+
+    name: ClassVar[str] = "fake encoder"
+    role: ClassVar[str] = "encoder"
+    licence: ClassVar[str] = "MIT"
+    space: ClassVar[str] = "fake"
+    sha256: ClassVar[str] = "fa" * 32
+
+    def __init__(self):
+        self.network = nn.Identity()
+        self.calls = []
+
+    def encode(self, frames, faces):
+        self.calls.append(len(faces))
+        vectors = torch.zeros(len(faces), 3)
+        for row, (frame, box) in enumerate(zip(faces.frame, faces.box, strict=True)):
+            x0, y0, x1, y1 = (int(side) for side in box.clamp_min(0))
+            colour = frames[frame, :, y0:y1, x0:x1].float().mean((1, 2))
+            vectors[row] = colour - colour.mean()
+        return vectors
+
+
 def picture_of_kind(image, kind):
     """The same IMAGE [B, H, W, 3] as some pack might hand it over."""
     alpha = torch.linspace(0, 1, image.shape[2]).expand(image.shape[:3])[..., None]
@@ -158,6 +189,11 @@ def detector(world):
 @pytest.fixture
 def landmarker():
     return Hosted(FakeLandmarker())
+
+
+@pytest.fixture
+def encoder():
+    return Hosted(FakeEncoder())
 
 
 @pytest.fixture(params=KINDS)

@@ -64,6 +64,24 @@ class Identity:
         reference = None if self.reference is None else self.reference.to(device)
         return replace(self, embedding=self.embedding.to(device), reference=reference)
 
+    def require_space(self, wanted: str, node: str, file: str) -> None:
+        """Refuse to go on with embeddings of another space than a generator was trained for.
+
+        Args:
+            wanted: name of the space.
+            node: who asks, for the error.
+            file: weights whose encoder gives that space, for the error.
+
+        Raises:
+            ValueError: `encoder` is another one; the text names both and says what to do.
+        """
+        if self.encoder != wanted:
+            raise ValueError(
+                f"{node}: this generator wants identities of the encoder '{wanted}', got one of "
+                f"'{self.encoder}'. Choose {file} in Load Face Encoder and encode the pictures "
+                "with it again; vectors of different encoders do not compare."
+            )
+
     @classmethod
     def cat(cls, parts: Iterable[Identity]) -> Identity:
         """Join identities of one encoder, part after part.

@@ -304,6 +304,15 @@ def test_cat_of_unlike_identities_is_refused(other, message):
         Identity.cat([make_identity(), other])
 
 
+def test_identity_of_another_encoder_is_refused_with_both_names():
+    identity = make_identity()
+    identity.require_space(identity.encoder, "Swap Faces", "x.onnx")
+    with pytest.raises(ValueError, match="Swap Faces: this generator wants") as error:
+        identity.require_space("arcface_w600k_r50", "Swap Faces", "w600k_r50.onnx")
+    for name in (identity.encoder, "arcface_w600k_r50", "w600k_r50.onnx in Load Face Encoder"):
+        assert name in str(error.value)
+
+
 def test_identities_of_different_pictures_join_with_their_crops_as_frames():
     portrait = replace(make_faces((0,), 1), image_size=(400, 300))
     other = make_identity(make_crops(portrait))

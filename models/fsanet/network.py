@@ -151,12 +151,13 @@ class _Aggregation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[N, stages, features, positions] -> [N, stages * primary, features]."""
         score = (features - features.mean(2, keepdim=True)).square().mean(2)
-        common = self.fc(score.flatten(1)).sigmoid().unflatten(1, (1, self.primary, self.rows))
-        own = self.fm(score).sigmoid().unflatten(2, (self.rows, -1))
+        common = self.fc(score.flatten(1)).sigmoid().reshape(-1, 1, self.primary, self.rows)
+        own = self.fm(score).sigmoid().reshape(-1, STAGES, self.rows, STAGES * _POSITIONS)
         maps = (common @ own).flatten(1, 2)
         # The published weights were trained with channels and positions, 64 each, taken for one
         # another here: the maps gather channels.
-        return maps @ features.flatten(1, 2) / (maps.sum(-1, keepdim=True) + _TINY)
+        total: Tensor = maps.sum(-1, keepdim=True)
+        return torch.bmm(maps, features.flatten(1, 2)) / (total + _TINY)
 
 
 class _Capsules(nn.Module):
@@ -186,8 +187,8 @@ class _StageParameters(nn.Module):
 
     def forward(self, capsule: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[N, size] -> [N, angles], [N, angles] and [N, angles, bins]."""
-        shift, scale, prediction = capsule.split(self.parts, 1)
-        bins = F.relu(self.pred_fc(prediction)).unflatten(1, (ANGLES, 3))
+        shift, scale, prediction = torch.split(capsule, list(self.parts), 1)
+        bins = F.relu(self.pred_fc(prediction)).reshape(-1, ANGLES, 3)
         return self.shift_fc(shift).tanh(), self.scale_fc(scale).tanh(), bins
 
 

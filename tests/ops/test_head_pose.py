@@ -5,7 +5,7 @@ import torch
 
 from faceloom.ops.geometry import transform_points
 from faceloom.ops.head_pose import head_pose, to_degrees
-from faceloom.ops.landmark_sets import landmark_set
+from faceloom.ops.landmark_sets import convert_landmarks, landmark_set
 
 STRAIGHT = 3.9  # degrees by which the mean face looks up
 
@@ -70,8 +70,14 @@ def test_batches_and_none(posed):
     assert head_pose(batch[:0]).shape == (0, 3)
 
 
-@pytest.mark.parametrize("shape", [(2, 468, 2), (2, 68, 3), (468, 3)])
-def test_what_is_no_mesh_is_refused(shape):
+def test_sixty_eight_points_tell_the_same(posed):
+    points = posed(yaw=30, pitch=10, roll=-12)
+    found = head_pose(convert_landmarks(points, 68))
+    torch.testing.assert_close(found, head_pose(points), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 468, 2), (2, 68, 2), (2, 106, 3), (468, 3)])
+def test_what_tells_no_pose_is_refused(shape):
     with pytest.raises(ValueError, match=r"head pose needs the 468 points .* got \["):
         head_pose(torch.zeros(shape))
 

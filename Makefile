@@ -3,14 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
-# Folders with weights, for example MODELS=../models; the user's own cache folder is always searched.
-MODELS ?=
-
 
 .PHONY: demo test bench lint types clean
 
 demo: $(READY)
-	$(BIN)/python -m faceloom.headless.demo $(addprefix --models ,$(MODELS)) -o output
+	$(BIN)/python -m faceloom.headless.demo -o output
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -5,5 +5,10 @@ from setuptools import find_packages, setup
 setup(
     packages=["faceloom", *(f"faceloom.{name}" for name in find_packages(exclude=["tests*"]))],
     package_dir={"faceloom": "."},
-    package_data={"faceloom": ["py.typed", "workflows/*.json"], "faceloom.ops": ["*.json"]},
+    package_data={
+        "": ["weights.safetensors"],
+        "faceloom": ["py.typed", "workflows/*.json"],
+        "faceloom.ops": ["*.json"],
+        "faceloom.models": ["*.json"],
+    },
 )

@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import move
 from tempfile import TemporaryDirectory
@@ -25,9 +26,10 @@ SWAP_WORKFLOW = Path(__file__).parents[1] / "workflows" / "swap_faces.json"
 FAILURE, INTERRUPTED = 1, 130
 EXAMPLES = """\
 examples:
-  faceloom swap me.png crowd.jpg -o swapped.png --models weights
+  faceloom swap me.png crowd.jpg -o swapped.png
   faceloom run workflow.json -i Source.image=me.png -i "Blend Faces.opacity=0.8" -o results
   faceloom run workflow.json --server http://127.0.0.1:8188
+  faceloom models get det_10g
 """
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 
@@ -69,8 +71,8 @@ def build_parser() -> ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show the stack trace of an error")
-    place = ArgumentParser(add_help=False)
-    place.add_argument(
+    folders = ArgumentParser(add_help=False)
+    folders.add_argument(
         "--models",
         metavar="DIR",
         type=Path,
@@ -78,6 +80,7 @@ def build_parser() -> ArgumentParser:
         default=[],
         help="folder of model weights, searched before the usual ones (may repeat)",
     )
+    place = ArgumentParser(add_help=False, parents=[folders])
     place.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the GPU, if any)")
 
     run = commands.add_parser("run", parents=[common, place], help="run a workflow")
@@ -116,6 +119,17 @@ def build_parser() -> ArgumentParser:
 
     nodes = commands.add_parser("nodes", parents=[common], help="list the nodes with their sockets")
     nodes.set_defaults(command=nodes_command)
+
+    models = commands.add_parser(
+        "models", parents=[common, folders], help="list weights with their licences, or fetch some"
+    )
+    models.set_defaults(command=models_command, device="cpu")
+    get = models.add_subparsers(metavar="get NAME").add_parser(
+        "get", parents=[common, folders], help="fetch one by its name in the list"
+    )
+    get.add_argument("name", metavar="NAME")
+    get.add_argument("--to", metavar="DIR", type=Path, help="folder to put it into")
+    get.set_defaults(command=get_command)
     return parser
 
 
@@ -175,6 +189,27 @@ def nodes_command(args: Namespace) -> None:
     print(list_nodes(make_runner(Session()).specs.values()))
 
 
+def models_command(args: Namespace) -> None:
+    """Print which weights are there, and which can be fetched."""
+    from ..host.session import using
+    from .models import list_models
+
+    with using(make_session(args, Path())):
+        print(list_models())
+
+
+def get_command(args: Namespace) -> None:
+    """Fetch weights, and print their path."""
+    from ..host.session import using
+    from .models import get_model
+
+    with show_bar(args.name) as report:
+        session = replace(make_session(args, Path()), report=report)
+        with using(session):
+            path = get_model(args.name, args.to)
+    print(path)
+
+
 def node_classes() -> list[type[io.ComfyNode]]:
     """List all nodes: FaceLoom's and the few of ComfyUI's own."""
     from ..nodes import NODES
@@ -229,7 +264,14 @@ def make_runner(session: Session) -> Runner:
 @contextmanager
 def show_progress(node: Node) -> Iterator[Callable[[int, int], None]]:
     """Show one node's progress bar, on a terminal; a node that reports nothing is one step."""
-    with tqdm(total=1, desc=node.label, disable=None, dynamic_ncols=True, bar_format=BAR) as bar:
+    with show_bar(node.label) as report:
+        yield report
+
+
+@contextmanager
+def show_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar, on a terminal; what reports nothing is one step."""
+    with tqdm(total=1, desc=label, disable=None, dynamic_ncols=True, bar_format=BAR) as bar:
 
         def report(done: int, total: int) -> None:
             bar.total = total

@@ -45,13 +45,11 @@ def pairs() -> Iterator[tuple[str, Path, Path]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code is 0 when every picture was made."""
     parser = ArgumentParser("faceloom demo", description=__doc__)
-    parser.add_argument("--models", type=Path, action="append", default=[])
     parser.add_argument("-o", dest="output", type=Path, default=Path("output"))
     args = parser.parse_args(argv)
-    folders = [text for folder in args.models for text in ("--models", str(folder))]
     for name, source, target in pairs():
         out = args.output / f"demo_{name}.png"
-        code = faceloom(["swap", str(source), str(target), "-o", str(out), *folders])
+        code = faceloom(["swap", str(source), str(target), "-o", str(out)])
         if code:
             return code
     return 0

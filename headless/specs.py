@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..host.node_api import io
@@ -24,6 +25,8 @@ class InputSpec:
     type: str
     optional: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    judged: bool = False
+    """Whether the node's own `validate_inputs` takes the value, and so judges its choices."""
 
     @property
     def is_widget(self) -> bool:
@@ -110,7 +113,14 @@ def from_info(info: Mapping[str, Any]) -> NodeSpec:
 
 def from_class(node_class: type[io.ComfyNode]) -> NodeSpec:
     """Describe a node class."""
-    return from_info(node_class.GET_NODE_INFO_V1())
+    spec = from_info(node_class.GET_NODE_INFO_V1())
+    method: Any = node_class.validate_inputs
+    if method.__func__ is io.ComfyNode.validate_inputs.__func__:  # type: ignore[attr-defined]
+        return spec
+    taken = inspect.signature(method).parameters
+    return replace(
+        spec, inputs=tuple(replace(entry, judged=entry.name in taken) for entry in spec.inputs)
+    )
 
 
 def types_match(given: str, wanted: str) -> bool:

@@ -92,7 +92,9 @@ def coerce(spec: InputSpec, value: object) -> object:
     if spec.type == "STRING":
         return str(value)
     # An upload's choices are only what the folder holds; any other file will do.
-    return value if spec.type != "COMBO" or spec.is_upload else _choice(spec, value)
+    if spec.type != "COMBO" or spec.is_upload or spec.judged:
+        return value
+    return _choice(spec, value)
 
 
 def _number(spec: InputSpec, value: object) -> int | float:

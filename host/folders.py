@@ -12,14 +12,24 @@ KIND = "faceloom"
 # Folder in ours that holds saved identities (`host.identities`) and no weights.
 IDENTITIES = "identities"
 # Folders of other packs, and of ComfyUI itself, that already hold networks which FaceLoom can read.
-SHARED_KINDS = ("insightface", "facedetection", "detection")
+SHARED_KINDS = ("insightface", "facedetection", "detection", "facexlib", "face_parsing")
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".onnx")
 
 
 def model_folders() -> list[Path]:
     """List the folders to search for weights, first match first; some may not exist."""
     folders = _comfyui_folders() if inside_comfyui() else _standalone_folders()
-    return list(dict.fromkeys(folders))
+    return list(dict.fromkeys([*folders, insightface_folder()]))
+
+
+def download_folder() -> Path:
+    """Give the folder that fetched weights go to: the first of ComfyUI's, else the user's own."""
+    return next(_comfyui_folders()) if inside_comfyui() else user_model_folder()
+
+
+def insightface_folder() -> Path:
+    """Give the folder in which the InsightFace package keeps its own downloads."""
+    return Path.home() / ".insightface" / "models"
 
 
 def model_files() -> list[str]:
@@ -34,9 +44,11 @@ def model_files() -> list[str]:
 def find_model(name: str) -> Path:
     """Find a weight file by a name from `model_files`.
 
+    Where no folder has that path, a file of the same name in another one of them is taken, because
+    workflows travel to machines that keep their weights elsewhere.
+
     Args:
-        name: path relative to a model folder; backslashes separate too, because
-            workflows travel.
+        name: path relative to a model folder; backslashes separate too.
 
     Raises:
         ValueError: the name leads out of the model folders, or is not a weight file's.
@@ -51,6 +63,9 @@ def find_model(name: str) -> Path:
         path = folder / relative
         if _is_file(path):
             return path
+    for other in model_files():
+        if PurePosixPath(other).name.lower() == relative.name.lower():
+            return find_model(other)
     raise FileNotFoundError(f"Model {name!r} was not found. {advice()}")
 
 

@@ -1,8 +1,9 @@
 """Networks, a folder an architecture, and the adapters that give each its role."""
 
-from .loading import load, read_state_dict
-from .registry import ARCHITECTURES, choose, usual_files
+from .loading import identify, load, read_state_dict
+from .registry import ARCHITECTURES, built_in
 from .roles import (
+    LOADER_NODES,
     Attributes,
     Detector,
     Encoder,
@@ -17,6 +18,7 @@ from .weights import CheckpointError
 
 __all__ = [
     "ARCHITECTURES",
+    "LOADER_NODES",
     "Attributes",
     "CheckpointError",
     "Detector",
@@ -27,8 +29,8 @@ __all__ = [
     "Occluder",
     "Parser",
     "Role",
-    "choose",
+    "built_in",
+    "identify",
     "load",
     "read_state_dict",
-    "usual_files",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..host.node_api import ComfyExtension, io
 from .align import AlignFaces, CropsToImage, ImageToCrops
+from .attributes import HeadPose, SelectFacesByAttributes
 from .blend import BlendFaces
 from .colour import MatchColour
 from .convert import (
@@ -16,9 +17,18 @@ from .convert import (
 from .detect import DetectFaces, FindLandmarks
 from .identity import CompareIdentities, EncodeIdentity, MixIdentities
 from .inpaint import InpaintFace
-from .loaders import LoadFaceDetector, LoadFaceLandmarker
+from .loaders import (
+    LoadFaceAttributes,
+    LoadFaceDetector,
+    LoadFaceEncoder,
+    LoadFaceLandmarker,
+    LoadFaceOccluder,
+    LoadFaceParser,
+    LoadHeadPose,
+)
 from .masks import FaceMask, GrowFeatherMask
 from .match import MatchIdentity
+from .parsing import OcclusionMask, ParseFace
 from .paste import PasteFaces
 from .preview import PreviewFaces
 from .reenact import ReenactFace
@@ -28,9 +38,16 @@ from .select import SelectFaces
 NODES: list[type[io.ComfyNode]] = [
     LoadFaceDetector,
     LoadFaceLandmarker,
+    LoadFaceEncoder,
+    LoadFaceParser,
+    LoadFaceOccluder,
+    LoadFaceAttributes,
+    LoadHeadPose,
     DetectFaces,
     SelectFaces,
+    SelectFacesByAttributes,
     FindLandmarks,
+    HeadPose,
     PreviewFaces,
     AlignFaces,
     CropsToImage,
@@ -39,6 +56,8 @@ NODES: list[type[io.ComfyNode]] = [
     ReenactFace,
     InpaintFace,
     FaceMask,
+    ParseFace,
+    OcclusionMask,
     GrowFeatherMask,
     MatchColour,
     BlendFaces,

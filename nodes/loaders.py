@@ -1,90 +1,142 @@
-"""Load Face Detector, Load Face Landmarker: a weight file becomes a model with a role."""
+"""The loaders, one a role: a weight file becomes a model."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import models
-from ..host.folders import advice, find_model, model_files
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from .sockets import DetectorSocket, LandmarkerSocket
-
-AUTO = "auto"
-
-
-def _model_input(role: models.Role) -> Any:
-    return io.Combo.Input(
-        "model",
-        options=[AUTO, *model_files()],
-        default=AUTO,
-        tooltip=(
-            f"Weight file of a {role}; its architecture is found from its content. "
-            f"'{AUTO}' takes the first usual one on disk: {', '.join(models.usual_files(role))}."
-        ),
-    )
-
-
-def _find(model: str, role: models.Role) -> Path:
-    if model != AUTO:
-        return find_model(model)
-    try:
-        return find_model(models.choose(role, model_files()))
-    except models.CheckpointError as error:
-        raise models.CheckpointError(f"{error} {advice()}") from error
+from .choices import choices, find_weights, fingerprint, verdict
+from .sockets import (
+    AttributesSocket,
+    DetectorSocket,
+    EncoderSocket,
+    HeadPoseSocket,
+    LandmarkerSocket,
+    OccluderSocket,
+    ParserSocket,
+)
 
 
 class _Loader(io.ComfyNode):
     """What the loaders share: one role each."""
 
     role: ClassVar[models.Role]
+    node_id: ClassVar[str]
+    socket: ClassVar[Any]
+    does: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]]
+    has_built_in: ClassVar[bool] = True
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        options = choices(cls.role, cls.has_built_in)
+        built_in = "'built-in' comes with FaceLoom. " if cls.has_built_in else ""
+        return schema(
+            node_id=cls.node_id,
+            display_name=models.LOADER_NODES[cls.role],
+            category="FaceLoom/loaders",
+            description=f"Loads the network that {cls.does}.",
+            search_aliases=list(cls.aliases),
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=options,
+                    default=options[0],
+                    tooltip=(
+                        f"{built_in}A file from your model folders: its architecture is found "
+                        "from its content. A download is fetched when the node runs, once; mind "
+                        "its licence."
+                    ),
+                )
+            ],
+            outputs=[cls.socket.Output(display_name=cls.role.replace(" ", "_"))],
+        )
+
+    @classmethod
+    def validate_inputs(cls, model: str | None) -> bool | str:
+        """Take over the list's own check, because lists differ between machines and days."""
+        return model is None or verdict(model, cls.role)  # None comes over a wire
 
     @classmethod
     def fingerprint_inputs(cls, model: str) -> str:
-        """Changes when the file does; a missing one is reported when the node runs."""
-        try:
-            path = _find(model, cls.role)
-        except (models.CheckpointError, OSError, ValueError):
-            return "missing"
-        return f"{path} {path.stat().st_mtime_ns}"
+        """Changes when the file does."""
+        return fingerprint(model, cls.role)
 
     @classmethod
     def execute(cls, model: str) -> io.NodeOutput:
-        return io.NodeOutput(Hosted(models.load(_find(model, cls.role), cls.role)))
+        return io.NodeOutput(Hosted(models.load(find_weights(model, cls.role), cls.role)))
 
 
 class LoadFaceDetector(_Loader):
     """FL_DETECTOR from a file."""
 
     role = "detector"
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return schema(
-            node_id="FaceLoomLoadFaceDetector",
-            display_name="Load Face Detector",
-            category="FaceLoom/loaders",
-            description="Loads the network that finds faces: boxes and five points.",
-            search_aliases=["face detection", "yunet", "retinaface", "scrfd"],
-            inputs=[_model_input("detector")],
-            outputs=[DetectorSocket.Output(display_name="detector")],
-        )
+    node_id = "FaceLoomLoadFaceDetector"
+    socket = DetectorSocket
+    does = "finds faces: boxes and five points"
+    aliases = ("face detection", "yunet", "retinaface", "scrfd", "yoloface", "blazeface")
 
 
 class LoadFaceLandmarker(_Loader):
     """FL_LANDMARKER from a file."""
 
     role = "landmarker"
+    node_id = "FaceLoomLoadFaceLandmarker"
+    socket = LandmarkerSocket
+    does = "finds dense points on each face"
+    aliases = ("face mesh", "facemesh", "landmarks", "mediapipe", "2d106", "2dfan", "pfld")
 
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return schema(
-            node_id="FaceLoomLoadFaceLandmarker",
-            display_name="Load Face Landmarker",
-            category="FaceLoom/loaders",
-            description="Loads the network that finds dense points on each face.",
-            search_aliases=["face mesh", "facemesh", "landmarks", "mediapipe"],
-            inputs=[_model_input("landmarker")],
-            outputs=[LandmarkerSocket.Output(display_name="landmarker")],
-        )
+
+class LoadFaceEncoder(_Loader):
+    """FL_ENCODER from a file."""
+
+    role = "encoder"
+    node_id = "FaceLoomLoadFaceEncoder"
+    socket = EncoderSocket
+    does = "tells people apart: a vector for each face"
+    aliases = ("face recognition", "identity", "embedding", "arcface", "insightface")
+
+
+class LoadFaceParser(_Loader):
+    """FL_PARSER from a file."""
+
+    role = "parser"
+    node_id = "FaceLoomLoadFaceParser"
+    socket = ParserSocket
+    does = "tells skin, brows, eyes, nose, lips and hair apart"
+    aliases = ("face parsing", "segmentation", "bisenet", "celebamask")
+
+
+class LoadFaceOccluder(_Loader):
+    """FL_OCCLUDER from a file."""
+
+    role = "occluder"
+    node_id = "FaceLoomLoadFaceOccluder"
+    socket = OccluderSocket
+    does = "sees what covers a face: hands, hair, cups"
+    aliases = ("occlusion", "xseg", "mask")
+    has_built_in = False
+
+
+class LoadFaceAttributes(_Loader):
+    """FL_ATTRIBUTES from a file."""
+
+    role = "attributes"
+    node_id = "FaceLoomLoadFaceAttributes"
+    socket = AttributesSocket
+    does = "guesses gender and age"
+    aliases = ("gender", "age", "genderage")
+    has_built_in = False
+
+
+class LoadHeadPose(_Loader):
+    """FL_HEAD_POSE from a file."""
+
+    role = "head pose"
+    node_id = "FaceLoomLoadHeadPose"
+    socket = HeadPoseSocket
+    does = "measures how heads are turned: yaw, pitch and roll"
+    aliases = ("yaw", "pitch", "roll", "fsanet")
+    has_built_in = False

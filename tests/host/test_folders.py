@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from faceloom.host.folders import (
+    download_folder,
     find_model,
     input_dir,
     model_files,
@@ -20,12 +21,14 @@ from faceloom.host.session import Session, using
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Three folders, first match first: the session's, the variable's, the user's."""
+    """Four folders, first match first: the session's, the variable's, the user's, InsightFace's."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     monkeypatch.setenv("FACELOOM_MODELS", f"{tmp_path / 'variable'}{os.pathsep}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     user = tmp_path / "cache" / "faceloom" / "models"
     with using(Session(model_folders=(tmp_path / "session",))):
-        yield tmp_path / "session", tmp_path / "variable", user
+        insightface = tmp_path / "home" / ".insightface" / "models"
+        yield tmp_path / "session", tmp_path / "variable", user, insightface
 
 
 def touch(path: Path) -> Path:
@@ -41,6 +44,23 @@ def test_folders_are_searched_in_order(folders):
     session = touch(folders[0] / "a.pth")
     assert find_model("a.pth") == session
     assert model_files() == ["a.pth"]
+
+
+def test_insightfaces_own_files_are_used_where_they_are(folders):
+    path = touch(folders[3] / "buffalo_l" / "det_10g.onnx")
+    assert model_files() == ["buffalo_l/det_10g.onnx"]
+    assert find_model("buffalo_l/det_10g.onnx") == path
+
+
+def test_downloads_go_to_the_users_folder(folders):
+    assert download_folder() == folders[2]
+
+
+def test_a_file_that_lies_in_another_folder_is_found(folders):
+    path = touch(folders[0] / "Nets" / "A.onnx")
+    assert find_model("models/faces/a.onnx") == path
+    exact = touch(folders[1] / "models" / "faces" / "a.onnx")
+    assert find_model("models/faces/a.onnx") == exact
 
 
 def test_only_weights_are_listed_sorted_and_with_their_folder(folders):

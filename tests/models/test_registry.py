@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from faceloom import models
+from faceloom.models import registry
 from faceloom.models.graph import Graph
 from faceloom.models.registry import ARCHITECTURES, find_architecture
 
@@ -46,9 +49,9 @@ def test_random_weights_come_back_unchanged(states):
         torch.testing.assert_close(state, states[entry.name])
 
 
-def test_choose_takes_the_preferred_usual_file():
-    first, second = models.usual_files("detector")[:2]
-    assert models.choose("detector", [second, f"faces/{first.upper()}"]) == f"faces/{first.upper()}"
-    assert models.choose("detector", ["other.pth", f"sub\\{second}"]) == f"sub\\{second}"
-    with pytest.raises(models.CheckpointError, match=r"no landmarker.*facemesh468\.safetensors"):
-        models.choose("landmarker", [first, second])
+def test_built_in_weights_are_named_or_the_lack_of_them(monkeypatch, tmp_path):
+    shipped = replace(ARCHITECTURES[0], role="parser", built_in=tmp_path / "weights.safetensors")
+    monkeypatch.setattr(registry, "ARCHITECTURES", (*ARCHITECTURES, shipped))
+    assert models.built_in("parser") == tmp_path / "weights.safetensors"
+    with pytest.raises(models.CheckpointError, match="no built-in head pose; choose a file"):
+        models.built_in("head pose")

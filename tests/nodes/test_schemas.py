@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import faceloom
-from faceloom.nodes import NODES, loaders
+from faceloom.nodes import NODES, choices, saved_identity
 
 SNAPSHOT = Path(__file__).with_name("schemas.json")
 README = Path(faceloom.__file__).with_name("README.md")
@@ -21,7 +21,8 @@ KEPT_OPTIONS = ("default", "min", "max", "step", "options")
 
 @pytest.fixture(autouse=True)
 def no_model_files(monkeypatch):
-    monkeypatch.setattr(loaders, "model_files", list)
+    monkeypatch.setattr(choices, "model_files", list)
+    monkeypatch.setattr(saved_identity, "identity_files", list)
 
 
 def describe(node):

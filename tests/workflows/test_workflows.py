@@ -19,7 +19,7 @@ from faceloom.headless.overrides import find_node, override
 from faceloom.headless.workflow import read_workflow
 from faceloom.host.node_api import io, schema
 from faceloom.host.session import Session
-from faceloom.nodes import NODES, loaders
+from faceloom.nodes import NODES, choices, loaders
 
 FOLDER = Path(faceloom.__file__).with_name("workflows")
 SWAPS = ("swap_faces", "swap_one_of_many")
@@ -63,9 +63,8 @@ def models(monkeypatch, tmp_path_factory, detector, landmarker):
     folder = tmp_path_factory.mktemp("models")
     for role in fakes:
         (folder / f"{role}.onnx").touch()
-    monkeypatch.setattr(loaders.models, "choose", lambda role, files: f"{role}.onnx")
+    monkeypatch.setattr(choices.models, "built_in", lambda role: folder / f"{role}.onnx")
     monkeypatch.setattr(loaders.models, "load", lambda path, role: fakes[role].use())
-    monkeypatch.setattr(loaders, "find_model", folder.joinpath)
     return fakes
 
 

@@ -73,6 +73,21 @@ def parser_task(args: Namespace) -> Task:
     return ParserTask(load_pictures(args.pictures, held_out=False, size=PICTURE), args.seed)
 
 
+def encoder_task(args: Namespace) -> Task:
+    """Let MobileFaceNet look at strangers, and make the encoder's task of what it says."""
+    from ..models.mobilefacenet.adapter import MobileFaceNet
+    from .encoder import SHARDS, EncoderTask, aligned_sources, label_strangers
+    from .pictures import load_pictures
+
+    detector, teacher = _model(args.detector, "detector"), _teacher(args, "encoder")
+    if not isinstance(teacher, MobileFaceNet):
+        raise ValueError(f"--teacher is {teacher.name}; the encoder learns from MobileFaceNet.")
+    sources = aligned_sources(load_pictures(args.pictures, held_out=False), detector)
+    # Lessons of another teacher or seed are others, and lie elsewhere.
+    folder = args.output.with_suffix(f".{teacher.sha256[:8]}-{args.seed}")
+    return EncoderTask(label_strangers(sources, teacher, folder, SHARDS, args.seed), args.seed)
+
+
 def _teacher(args: Namespace, role: Role) -> Any:
     if args.teacher is None:
         raise ValueError(f"--teacher is wanted: the weight file of a {role} to learn from.")
@@ -87,6 +102,7 @@ def _model(path: Path | None, role: Role) -> Any:
 
 RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
     "landmarker": (landmarker_task, 15_000, 2e-3),
+    "encoder": (encoder_task, 8_000, 2e-3),
     "parser": (parser_task, 5_500, 2e-3),
 }
 """Role -> what makes its task of the arguments, steps, and highest learning rate."""

@@ -11,9 +11,10 @@ from .network import LoomEncoderNetwork
 
 _PATTERN = {
     "stages.0.0.conv.weight": (None, 3, 3, 3),
+    "narrow.weight": (None, None, 1, 1),
     "widen.weight": (None, None, 1, 1),
     "cells": (None, None, None),
-    "embed.weight": (None, None),
+    "linear.weight": (None, None),
 }
 
 
@@ -30,8 +31,9 @@ def load(state: StateDict) -> LoomEncoder:
         len({key.split(".")[2] for key in state if key.startswith(f"stages.{stage}.")}) - 1
         for stage in range(stages)
     ]
-    length, wide = state["embed.weight"].shape
-    network = fill(lambda: LoomEncoderNetwork(widths, blocks, wide, length), state)
+    wide, narrow = state["widen.weight"].shape[:2]
+    length = state["linear.weight"].shape[0]
+    network = fill(lambda: LoomEncoderNetwork(widths, blocks, narrow, wide, length), state)
     sha256 = digest(state)
     return LoomEncoder(network, f"{LoomEncoder.name}-{sha256[:8]}", sha256)
 

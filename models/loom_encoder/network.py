@@ -23,12 +23,13 @@ class LoomEncoderNetwork(nn.Module):
     Args:
         widths: channels of each stage; every stage begins by halving the size.
         blocks: residual blocks of each stage.
+        narrow: channels of the features that the teacher's are compared with in training.
         wide: channels before the cells are weighed.
         length: D, numbers of an embedding.
     """
 
     def __init__(
-        self, widths: Sequence[int], blocks: Sequence[int], wide: int, length: int
+        self, widths: Sequence[int], blocks: Sequence[int], narrow: int, wide: int, length: int
     ) -> None:
         super().__init__()
         inputs = (3, *widths)
@@ -38,13 +39,23 @@ class LoomEncoderNetwork(nn.Module):
                 for before, width, count in zip(inputs, widths, blocks, strict=False)
             )
         )
-        self.widen = nn.Conv2d(widths[-1], wide, 1, bias=False)
-        self.norm = nn.BatchNorm2d(wide)
+        self.narrow = nn.Conv2d(widths[-1], narrow, 1, bias=False)
+        self.norm = nn.BatchNorm2d(narrow)
+        self.widen = nn.Conv2d(narrow, wide, 1, bias=False)
+        self.wide_norm = nn.BatchNorm2d(wide)
         cells = INPUT >> len(widths)
         self.cells = nn.Parameter(torch.randn(wide, cells, cells) / cells)
-        self.embed = nn.Linear(wide, length)
+        self.linear = nn.Linear(wide, length)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Crops [N, 3, 112, 112] RGB 0..1 -> embeddings [N, D]."""
-        features = F.relu(self.norm(self.widen(self.stages(4 * crops - 2))))
-        return cast(Tensor, self.embed((features * self.cells).sum((2, 3))))
+        return self.embed(self.describe(crops))
+
+    def describe(self, crops: Tensor) -> Tensor:
+        """Crops [N, 3, 112, 112] RGB 0..1 -> features [N, narrow, 7, 7]."""
+        return cast(Tensor, self.norm(self.narrow(self.stages(4 * crops - 2))))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features of `describe` -> embeddings [N, D]."""
+        x = F.relu(self.wide_norm(self.widen(features)))
+        return cast(Tensor, self.linear((x * self.cells).sum((2, 3))))

@@ -45,7 +45,12 @@ class MobileFaceNet:
         """
         if not len(crops):
             return crops.new_zeros(0, self.network.bn.num_features)  # type: ignore[union-attr]
-        mean, deviation = (crops.new_tensor(v).reshape(3, 1, 1) for v in (_MEAN, _DEVIATION))
-        images = (crops - mean) / deviation
+        images = normalise(crops)
         embedding: Tensor = self.network(images) + self.network(images.flip(3))
         return embedding
+
+
+def normalise(crops: Tensor) -> Tensor:
+    """Bring crops [N, 3, H, W] RGB 0..1 to the range that the network was trained in."""
+    mean, deviation = (crops.new_tensor(v).reshape(3, 1, 1) for v in (_MEAN, _DEVIATION))
+    return (crops - mean) / deviation

@@ -111,5 +111,12 @@ class MobileFaceNetNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Crops [B, 3, 112, 112] RGB, ImageNet mean and deviation -> embeddings [B, D]."""
-        x = self.conv2(self.features(self.dw_conv(self.conv1(images))))
-        return cast(Tensor, self.bn(self.conv3(self.gdconv(x)).flatten(1)))
+        return self.embed(self.describe(images))
+
+    def describe(self, images: Tensor) -> Tensor:
+        """Crops as `forward` takes them -> features [B, C, 7, 7], cell by cell of the face."""
+        return cast(Tensor, self.features(self.dw_conv(self.conv1(images))))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features of `describe` -> embeddings [B, D]."""
+        return cast(Tensor, self.bn(self.conv3(self.gdconv(self.conv2(features))).flatten(1)))

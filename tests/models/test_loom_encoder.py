@@ -16,7 +16,7 @@ from faceloom.models.loom_encoder.network import LoomEncoderNetwork
 @pytest.fixture(scope="module")
 def state():
     torch.manual_seed(0)
-    return LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 12, 9).state_dict()
+    return LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 5, 12, 9).state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,16 @@ def test_sizes_are_read_from_shapes(state, tmp_path):
 
 
 def test_cells_are_weighed_one_by_one(state):
-    """The head against its definition, on features of the network's own."""
+    """The head against its definition."""
     network = models.load(state).network
-    crops = torch.rand(2, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-    features = network.norm(network.widen(network.stages(4 * crops - 2))).clamp(min=0)
+    features = torch.rand(2, 5, 7, 7, generator=torch.Generator().manual_seed(0))
+    wide = network.wide_norm(network.widen(features)).clamp(min=0)
     pooled = torch.zeros(2, 12)
     for row in range(7):
         for column in range(7):
-            pooled += features[:, :, row, column] * network.cells[:, row, column]
-    wanted = pooled @ network.embed.weight.T + network.embed.bias
-    torch.testing.assert_close(network(crops), wanted, rtol=1e-4, atol=1e-5)
+            pooled += wide[:, :, row, column] * network.cells[:, row, column]
+    wanted = pooled @ network.linear.weight.T + network.linear.bias
+    torch.testing.assert_close(network.embed(features), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_a_face_and_its_mirror_image_are_one_person(state):

@@ -11,7 +11,7 @@ from ..faces import Crops
 from ..host.node_api import io, schema
 from ..ops.colour import match_histogram, match_linear, match_mean_std
 from ..ops.face_regions import features_mask
-from ..ops.landmark_sets import MESH
+from ..ops.landmark_sets import IRIS_MESH, MESH
 from ..ops.light import match_light
 from .chunks import in_chunks
 from .inputs import check_pair, landmarks_of, mask_of
@@ -98,6 +98,6 @@ class MatchColour(io.ComfyNode):
 def skin_of(crops: Crops, mask: Tensor) -> Tensor:
     """Leave out eyes, brows and lips where landmarks tell them: paint and gaze are no light."""
     landmarks = crops.faces.landmarks
-    if landmarks is None or landmarks.shape[1] != MESH:
+    if landmarks is None or landmarks.shape[1] not in (MESH, IRIS_MESH):
         return mask
     return mask * (1 - features_mask(landmarks_of(crops, "Match Colour"), crops.size))

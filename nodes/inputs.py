@@ -11,7 +11,7 @@ from torch import Tensor
 from ..faces import Crops, Faces
 from ..host.images import frames_from_image, mask_from_masks, masks_from_mask
 from ..ops.geometry import transform_points
-from ..ops.landmark_sets import MESH
+from ..ops.landmark_sets import IRIS_MESH, MESH, convert_landmarks
 from ..ops.masks import fit_mask
 
 
@@ -46,7 +46,7 @@ def frames_of(faces: Faces, image: Tensor, node: str) -> Tensor:
 
 
 def landmarks_of(crops: Crops, node: str) -> Tensor:
-    """Landmarks [N,L,2|3] of the crops' faces, in pixels of the crops.
+    """Landmarks [N,L,2|3] of the crops' faces, in pixels of the crops; a mesh without irises.
 
     Raises:
         ValueError: the faces carry no landmarks.
@@ -59,6 +59,8 @@ def landmarks_of(crops: Crops, node: str) -> Tensor:
         )
     if landmarks is None:
         return crops.matrix.new_zeros(0, MESH, 3)
+    if landmarks.shape[1] == IRIS_MESH:
+        landmarks = convert_landmarks(landmarks, MESH)
     return transform_points(crops.matrix, landmarks.to(crops.device))
 
 

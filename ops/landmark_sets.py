@@ -1,4 +1,4 @@
-"""What is known of a set of landmarks: its triangles, contours and mean shape.
+"""What is known of sets of landmarks: triangles, contours and mean shape, and ways between them.
 
 The 468 points are numbered as MediaPipe's face mesh numbers them. Mean shape and triangles are
 this project's own: the mean of 598 portraits, made symmetric, and the Delaunay triangulation of
@@ -18,6 +18,9 @@ from torch import Tensor
 
 MESH = 468
 """How many landmarks a face mesh has, the one set with triangles."""
+
+IRIS_MESH = 478
+"""A face mesh, and then five points for each iris."""
 
 CONTOURS: dict[str, tuple[int, ...]] = {
     "oval": (
@@ -45,6 +48,46 @@ CONTOURS: dict[str, tuple[int, ...]] = {
 All but the nose's run along edges of the triangles. Eyes, lips and mouth begin at a corner: an eye
 at its outer one, lips and mouth at the left one.
 """
+
+SETS: dict[int, str] = {
+    5: "eyes, nose and mouth",
+    68: "iBUG",
+    98: "WFLW",
+    106: "InsightFace",
+    MESH: "MediaPipe's face mesh",
+    IRIS_MESH: "MediaPipe's face mesh with irises",
+}
+"""Name of each set of landmarks that faces may carry, by its number of points."""
+
+# What each point of the next smaller set is the mean of. 5 of 68 as FaceFusion and others take
+# them; 68 of the mesh by a list in wide use, except the jaw's ends, the chin's neighbours and the
+# brows' ends, where PeizhiYan/Mediapipe_2_Dlib_Landmarks comes closer (beside a 68-point network on
+# 200 portraits: ends 22 -> 5, chin 12 -> 7, brows 10 -> 2 % of the eye distance off); 68 of WFLW as
+# in facexlib; 5 of InsightFace's 106 as in VisoMaster, whose pupils are points of their own.
+_SMALLER: dict[int, tuple[tuple[int, ...], ...]] = {
+    IRIS_MESH: tuple((point,) for point in range(MESH)),
+    MESH: tuple(
+        (point,)
+        for point in (
+            *(127, 234, 93, 58, 172, 136, 149, 176, 152, 400, 378, 365, 397, 288, 323, 454, 356),
+            *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
+            *(168, 197, 5, 4, 75, 97, 2, 326, 305),
+            *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+            *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
+            *(78, 82, 13, 312, 308, 317, 14, 87),
+        )
+    ),
+    98: (
+        *((point,) for point in range(0, 33, 2)),
+        *((33,), (34, 41), (35, 40), (36, 39), (37, 38)),
+        *((42, 50), (43, 49), (44, 48), (45, 47), (46,)),
+        *((point,) for point in range(51, 60)),
+        *((point,) for point in (60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75)),
+        *((point,) for point in range(76, 96)),
+    ),
+    68: (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
+    106: ((38,), (88,), (86,), (52,), (61,)),
+}
 
 
 @dataclass(frozen=True)
@@ -74,10 +117,51 @@ def landmark_set(count: int) -> LandmarkSet:
     """
     if count != MESH:
         raise ValueError(
-            f"These faces have {count} landmarks, which have no triangles. Use a landmarker that "
-            f"gives the {MESH} points of a face mesh."
+            f"These faces have {_described(count)}, which have no triangles. Use a landmarker "
+            f"that gives the {MESH} points of a face mesh."
         )
     data = json.loads(Path(__file__).with_name("mediapipe_468.json").read_text("utf-8"))
     mean = torch.tensor(data["mean"])
     mirrored = mean * torch.tensor([-1.0, 1.0, 1.0])
     return LandmarkSet(mean, torch.tensor(data["triangles"]), torch.cdist(mean, mirrored).argmin(1))
+
+
+def convert_landmarks(landmarks: Tensor, count: int) -> Tensor:
+    """Turn landmarks of one set into those of a smaller one.
+
+    478 points become 468 by leaving out the irises, 468 and 98 become 68, and 68 and 106 become
+    the 5 of `Faces.keypoints`; longer ways lead over these.
+
+    Args:
+        landmarks: [N, L, 2 or 3].
+        count: number of points wanted, a key of `SETS`.
+
+    Returns:
+        [N, count, 2 or 3]; of `count` points already, the landmarks themselves.
+
+    Raises:
+        ValueError: no way leads from the one set to the other.
+    """
+    points = landmarks
+    while points.shape[1] != count:
+        smaller = _SMALLER.get(points.shape[1])
+        if smaller is None or len(smaller) < count:
+            raise ValueError(
+                f"{_described(landmarks.shape[1])} cannot be turned into {_described(count)}. "
+                "478 points can be turned into 468, 468 and 98 into 68, and 68 and 106 into 5."
+            )
+        points = torch.stack([points[:, list(group)].mean(1) for group in smaller], 1)
+    return points
+
+
+def keypoints_from_landmarks(landmarks: Tensor) -> Tensor:
+    """The five points of `Faces.keypoints` [N, 5, 2] from landmarks [N, L, 2 or 3] of any set.
+
+    Raises:
+        ValueError: the set is none of `SETS`.
+    """
+    return convert_landmarks(landmarks, 5)[..., :2]
+
+
+def _described(count: int) -> str:
+    return f"{count} landmarks ({SETS[count]})" if count in SETS else f"{count} landmarks"

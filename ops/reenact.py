@@ -124,9 +124,10 @@ def _check(texture: Tensor, skin: Tensor, **landmarks: Tensor) -> None:
             f"got {list(skin.shape)}."
         )
     for name, points in landmarks.items():
+        if points.ndim == 3:
+            landmark_set(points.shape[1])  # before the depth: few sets have it, and fewer triangles
         if points.ndim != 3 or points.shape[0] != len(texture) or points.shape[2] != 3:
             raise ValueError(
                 f"reenact_mesh wants {name} landmarks [{len(texture)}, L, 3] with depth, "
                 f"got {list(points.shape)}."
             )
-        landmark_set(points.shape[1])

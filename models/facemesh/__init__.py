@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from torch import Tensor, nn
+
 from ..architecture import Architecture
+from ..graph import Graph
+from ..point_graphs import PointGraph, gives, takes
 from ..weights import StateDict, fill, matches
 from .adapter import FaceMesh
-from .network import BLOCKS, POINTS, FaceMeshNetwork
+from .network import BLOCKS, INPUT, POINTS, FaceMeshNetwork
 
 # The stem is items 0 and 1 of the backbone; each stage's last block tells its width.
 _LAST_BLOCKS = [1 + count for count in accumulate(BLOCKS)]
@@ -32,10 +36,33 @@ def load(state: StateDict) -> FaceMesh:
     return FaceMesh(fill(lambda: FaceMeshNetwork(widths, hidden), state))
 
 
+def detect_graph(graph: Graph) -> bool:
+    """Tell by the sizes of the input, channels last as TensorFlow has them, and of the points."""
+    return takes(graph, INPUT, INPUT, 3) and 3 * POINTS in gives(graph)
+
+
+def load_graph(graph: Graph, module: nn.Module) -> FaceMesh:
+    """Build FaceMesh around a converted graph, of batches or of one crop."""
+    return FaceMesh(_ChannelsLast(PointGraph(module, graph, POINTS, 3)))
+
+
+class _ChannelsLast(nn.Module):
+    """Feeds crops to a graph that wants channels last; of the confidence nothing is known."""
+
+    def __init__(self, graph: nn.Module) -> None:
+        super().__init__()
+        self.graph = graph
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, None]:
+        return self.graph(crops.permute(0, 2, 3, 1)), None
+
+
 ARCHITECTURE = Architecture(
     name=FaceMesh.name,
     role=FaceMesh.role,
-    usual_files=("facemesh468.safetensors", "facemesh.pth"),
+    usual_files=("facemesh468.safetensors", "facemesh.pth", "FaceMesh.onnx"),
     detect=detect,
     load=load,
+    detect_graph=detect_graph,
+    load_graph=load_graph,
 )

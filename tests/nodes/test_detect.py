@@ -5,6 +5,7 @@ import torch
 
 from faceloom.nodes import DetectFaces, FindLandmarks
 from faceloom.nodes.chunks import CHUNK
+from faceloom.ops.landmark_sets import keypoints_from_landmarks
 
 
 def detect(image, detector, threshold=0.6, size=640):
@@ -83,3 +84,11 @@ def test_landmarks_join_the_faces_in_pieces(image, detector, landmarker):
 def test_landmarks_of_another_picture_are_refused(image, faces, landmarker):
     with pytest.raises(ValueError, match=r"Find Landmarks: .* Connect the image that Detect Faces"):
         FindLandmarks.execute(image[:, :, :64], faces, landmarker)
+
+
+def test_the_five_points_are_those_of_the_landmarks_where_wanted(image, faces, landmarker):
+    (kept,) = FindLandmarks.execute(image, faces, landmarker, False).args
+    assert torch.equal(kept.keypoints, faces.keypoints)
+    (refined,) = FindLandmarks.execute(image, faces, landmarker, True).args
+    assert torch.equal(refined.keypoints, keypoints_from_landmarks(refined.landmarks))
+    assert torch.equal(refined.box, faces.box)

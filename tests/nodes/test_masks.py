@@ -87,6 +87,21 @@ def test_other_landmarks_have_a_hull_or_a_word(few_points):
         face_mask(few_points)
 
 
+@pytest.mark.parametrize("count", [5, 68, 98, 106])
+def test_sets_without_a_mesh_are_named(crops, count):
+    landmarks = crops.faces.landmarks[:, :count, :2]
+    sparse = replace(crops, faces=replace(crops.faces, landmarks=landmarks))
+    with pytest.raises(ValueError, match=rf"^Face Mask: .*{count} landmarks \(.*468 points"):
+        face_mask(sparse)
+
+
+def test_irises_after_the_mesh_change_nothing(crops):
+    landmarks = torch.cat([crops.faces.landmarks, crops.faces.landmarks[:, :10] * 0], 1)
+    irises = replace(crops, faces=replace(crops.faces, landmarks=landmarks))
+    for shape in ("hull", "below brow line"):
+        assert torch.equal(face_mask(irises, shape)[1], face_mask(crops, shape)[1])
+
+
 # ---- Grow/Feather Mask ----
 
 

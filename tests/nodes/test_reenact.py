@@ -115,6 +115,12 @@ def test_no_source_is_said_plainly(no_crops, crops):
         reenact(no_crops, crops)
 
 
+def test_irises_after_the_mesh_change_nothing(source, crops):
+    landmarks = torch.cat([crops.faces.landmarks, crops.faces.landmarks[:, :10] * 0], 1)
+    irises = replace(crops, faces=replace(crops.faces, landmarks=landmarks))
+    assert torch.equal(reenact(source, irises)[0].image, reenact(source, crops)[0].image)
+
+
 def test_missing_landmarks_are_said_plainly(source, crops, bare_crops, few_points):
     for pair in ((bare_crops, crops), (source, bare_crops)):
         with pytest.raises(ValueError, match=r"^Reenact Face: .* Put Find Landmarks between"):
@@ -122,6 +128,9 @@ def test_missing_landmarks_are_said_plainly(source, crops, bare_crops, few_point
     for pair in ((few_points, crops), (source, few_points)):
         with pytest.raises(ValueError, match=r"^Reenact Face: .*468 points"):
             reenact(*pair)
+    flat_68 = crops.faces.landmarks[:, :68, :2]
+    with pytest.raises(ValueError, match=r"^Reenact Face: .*68 landmarks \(iBUG\).*468 points"):
+        reenact(source, replace(crops, faces=replace(crops.faces, landmarks=flat_68)))
     flat = replace(crops, faces=replace(crops.faces, landmarks=crops.faces.landmarks[..., :2]))
     with pytest.raises(ValueError, match=r"^Reenact Face: .*with depth"):
         reenact(source, flat)

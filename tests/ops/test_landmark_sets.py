@@ -5,7 +5,12 @@ from collections import defaultdict
 import pytest
 import torch
 
-from faceloom.ops.landmark_sets import CONTOURS, landmark_set
+from faceloom.ops.landmark_sets import (
+    CONTOURS,
+    convert_landmarks,
+    keypoints_from_landmarks,
+    landmark_set,
+)
 
 FACE = landmark_set(468)
 MIRRORED = torch.tensor([-1.0, 1.0, 1.0])
@@ -113,3 +118,82 @@ def test_openings_begin_at_a_corner(name: str):
     extreme = x.max() if name == "right_eye" else x.min()
     # An eye's corner may dip below its neighbour on the lid by a hair.
     assert (x[0] - extreme).abs() < 0.02
+
+
+# ---- from one set to another ----
+
+# iBUG's order: the points that change places when a picture of a face is mirrored.
+IBUG_MIRROR = [
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),
+]
+
+
+def test_the_irises_are_left_out():
+    landmarks = torch.rand(2, 478, 3)
+    assert torch.equal(convert_landmarks(landmarks, 468), landmarks[:, :468])
+    assert convert_landmarks(landmarks, 478) is landmarks
+
+
+def test_68_of_the_mesh_lie_as_ibug_numbers_them():
+    points = convert_landmarks(FACE.mean[None], 68)[0]
+    x, y, _ = points.unbind(1)
+    torch.testing.assert_close(points[IBUG_MIRROR] * MIRRORED, points, atol=1e-5, rtol=0)
+    assert (x[1:17] > x[:16])[1:15].all()  # the jaw, from the image's left to its right
+    assert y[:17].argmax() == 8
+    assert (x[18:27] > x[17:26]).all()  # brows
+    assert (y[28:34] > y[27:33]).all()  # down the nose, the tip foremost
+    assert points[:, 2].argmin() == 30
+    for first, corner in ((36, 39), (42, 45)):  # an eye's upper lid, then its lower one
+        assert x[first] < x[first + 1] < x[first + 2] < x[corner]
+        assert y[first + 1 : corner].max() < y[corner + 1 : corner + 3].min()
+    assert x[48:60].argmin() == 0
+    assert x[48:60].argmax() == 6
+    assert y[51] < y[62] < y[66] < y[57]  # lips, from above
+
+
+def test_98_of_wflw_become_68():
+    # facexlib, https://github.com/xinntao/facexlib (alignment/convert_98_to_68_landmarks.py):
+    #   landmark_98_to_68(np.stack([np.arange(98), np.arange(98) ** 2], 1).astype("float32"))[:, 0]
+    wanted = [
+        *range(0, 33, 2),
+        *(33, 37.5, 37.5, 37.5, 37.5, 46, 46, 46, 46, 46),
+        *range(51, 60),
+        *(60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75),
+        *range(76, 96),
+    ]
+    number = torch.arange(98.0)
+    found = convert_landmarks(torch.stack([number, number.square()], -1)[None], 68)[0]
+    assert found[:, 0].tolist() == wanted
+    assert found[18, 1].item() == (34**2 + 41**2) / 2
+
+
+def test_five_points_of_68():
+    landmarks = torch.rand(3, 68, 3)
+    eyes = [landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)]
+    wanted = torch.stack([*eyes, *landmarks[:, [30, 48, 54]].unbind(1)], 1)
+    torch.testing.assert_close(convert_landmarks(landmarks, 5), wanted)
+    torch.testing.assert_close(keypoints_from_landmarks(landmarks), wanted[..., :2])
+
+
+@pytest.mark.parametrize("count", [68, 98, 106, 468, 478])
+def test_every_set_has_five_points_in_the_plane(count):
+    for number in (0, 2):
+        points = keypoints_from_landmarks(torch.rand(number, count, 3))
+        assert points.shape == (number, 5, 2)
+
+
+def test_five_points_of_a_mean_face_are_where_they_should_be():
+    left, right, nose, left_mouth, right_mouth = keypoints_from_landmarks(FACE.mean[None])[0]
+    assert left[0] < left_mouth[0] < nose[0] < right_mouth[0] < right[0]
+    assert left[1] < nose[1] < left_mouth[1]
+    torch.testing.assert_close(left * MIRRORED[:2], right, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(5, 68), (68, 98), (106, 68), (98, 106), (203, 5)])
+def test_where_no_way_leads_both_sets_are_named(count, wanted):
+    with pytest.raises(ValueError, match=rf"{count} landmarks.*turned into {wanted} landmarks"):
+        convert_landmarks(torch.rand(1, count, 2), wanted)

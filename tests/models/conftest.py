@@ -36,3 +36,59 @@ def yunet_state():
 @pytest.fixture(scope="session")
 def facemesh_state():
     return _random_state(FaceMeshNetwork([4, 6, 8, 8, 8], hidden=5))
+
+
+@pytest.fixture(scope="session")
+def point_graph():
+    """Makes ONNX graphs that find points, of shapes fixed to a batch of 1 as exporters fix them.
+
+    Each value of each output is the mean of the pictures' first channel, times `gain`, plus the
+    output's own value in `outputs`.
+    """
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    from faceloom.models.graph import Graph
+
+    def build(shape, outputs, gain=1.0, batch=1):
+        channel = 1 if shape[0] == 3 else 3
+        tensors = {"first": torch.tensor([0]), "flat": torch.tensor([1, 1])}
+        make, nodes, values = helper.make_node, [], []
+        nodes.append(make("Gather", ["data", "first"], ["channel"], axis=channel))
+        nodes.append(make("ReduceMean", ["channel"], ["mean"], axes=[1, 2, 3], keepdims=1))
+        nodes.append(make("Reshape", ["mean", "flat"], ["one"]))
+        nodes.append(make("Mul", ["one", "gain"], ["scaled"]))
+        tensors["gain"] = torch.tensor([gain])
+        for name, table in outputs.items():
+            tensors[f"{name} table"] = table.float().reshape(1, -1)
+            tensors[f"{name} shape"] = torch.tensor([1, *table.shape])
+            nodes.append(make("Add", ["scaled", f"{name} table"], [f"{name} flat"]))
+            nodes.append(make("Reshape", [f"{name} flat", f"{name} shape"], [name]))
+            info = helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *table.shape])
+            values.append(info)
+        picture = helper.make_tensor_value_info("data", TensorProto.FLOAT, [batch, *shape])
+        constants = [numpy_helper.from_array(v.numpy(), k) for k, v in tensors.items()]
+        proto = helper.make_model(
+            helper.make_graph(nodes, "points", [picture], values, constants),
+            opset_imports=[helper.make_opsetid("", 13)],
+        )
+        onnx.checker.check_model(proto)
+        return Graph.from_proto(proto)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def two_faces():
+    """Faces in frames [2, 3, 300, 400]: 128 px wide and high about (200, 150), without points."""
+    from faceloom.faces.convert import faces_from_boxes
+
+    box = torch.tensor([[136.0, 86, 264, 214]]).repeat(2, 1)
+    return faces_from_boxes(box, torch.ones(2), torch.tensor([0, 1]), (300, 400), 2)
+
+
+@pytest.fixture(scope="session")
+def grey_frames():
+    """Frames [2, 3, 300, 400], the first a quarter and the second three quarters red."""
+    shades = torch.tensor([[0.25, 0.5, 1.0], [0.75, 0.5, 0.0]])
+    return shades[:, :, None, None].expand(2, 3, 300, 400)

@@ -9,8 +9,10 @@ from torch import nn
 
 from faceloom import models
 from faceloom.faces import Faces
+from faceloom.models.facemesh import load_graph
 from faceloom.models.facemesh.adapter import FaceMesh
 from faceloom.models.facemesh.network import Block, FaceMeshNetwork
+from faceloom.models.registry import find_architecture
 from faceloom.models.squares import square_about_box, square_about_landmarks
 from faceloom.ops.geometry import invert_affine, transform_points
 
@@ -164,3 +166,13 @@ def test_public_weights_agree_with_an_independent_network(shared_weights):
     eyes = (mesh[0] - mesh[1]).norm()
     assert (mesh - faces.keypoints[0]).norm(dim=1).max() < 0.15 * eyes
     assert points[4, 2] < points[[33, 263, 234, 454], 2].min()  # the nose is nearest
+
+
+def test_graphs_with_channels_last_are_facemesh(point_graph):
+    table = torch.rand(1, 1, 1404) * 192
+    graph = point_graph((192, 192, 3), {"conv2d_21": table}, gain=10.0)
+    assert find_architecture(graph).name == "facemesh"
+    network = load_graph(graph, graph.to_module()).network
+    crops = torch.tensor([-0.5, 0, 0])[:, None, None].expand(2, 3, 192, 192)
+    wanted = table.reshape(1, 468, 3).expand(2, -1, -1) - 5
+    torch.testing.assert_close(network(crops)[0], wanted, atol=1e-4, rtol=1e-5)

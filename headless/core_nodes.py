@@ -257,6 +257,25 @@ class InvertMask(io.ComfyNode):
         return io.NodeOutput(1.0 - mask)
 
 
+class MaskToImage(io.ComfyNode):
+    """Show a mask in grey."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="MaskToImage",
+            display_name="Convert Mask to Image",
+            category="mask",
+            inputs=[io.Mask.Input("mask")],
+            outputs=[io.Image.Output()],
+        )
+
+    @classmethod
+    def execute(cls, mask: Tensor) -> io.NodeOutput:
+        pixels = mask.reshape(-1, *mask.shape[-2:], 1)
+        return io.NodeOutput(pixels.expand(-1, -1, -1, 3))
+
+
 CORE_NODES: list[type[io.ComfyNode]] = [
     LoadImage,
     LoadImageMask,
@@ -266,4 +285,5 @@ CORE_NODES: list[type[io.ComfyNode]] = [
     ImageBatch,
     ImageCompositeMasked,
     InvertMask,
+    MaskToImage,
 ]

@@ -16,6 +16,8 @@ from .weights import CheckpointError, frozen
 GraphShape: TypeAlias = tuple[int | None, ...]
 """Sizes of a tensor; None where the graph takes any."""
 
+_NEWEST_OPSET = 17
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -59,7 +61,7 @@ class Graph:
         from onnx2torch import convert
 
         try:
-            module: nn.Module = convert(self.proto)
+            module: nn.Module = convert(_understood(self.proto))
         except Exception as error:  # each of its converters fails in its own way
             operations = ", ".join(sorted({node.op_type for node in self.proto.graph.node}))
             raise CheckpointError(
@@ -67,6 +69,14 @@ class Graph:
                 f"it uses {operations}."
             ) from error
         return frozen(module)
+
+
+def _understood(proto: Any) -> Any:
+    """Lower a graph to the newest set of operations of which onnx2torch knows most."""
+    from onnx.version_converter import convert_version
+
+    version = max((each.version for each in proto.opset_import if not each.domain), default=0)
+    return convert_version(proto, _NEWEST_OPSET) if version > _NEWEST_OPSET else proto
 
 
 def read_graph(path: Path) -> Graph:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops
-from ..faces.convert.bounding_box import KEYPOINTS_IN_BOX
 from ..ops.geometry import fit_similarity, invert_affine
 from ..ops.templates import template_points
 from ..ops.warp import crop
+from .alignment import points_or_box
 
 
 def realign(crops: Crops, template: str, size: int) -> tuple[Tensor, Tensor]:
@@ -31,12 +31,7 @@ def realign(crops: Crops, template: str, size: int) -> tuple[Tensor, Tensor]:
         ValueError: no template has that name.
     """
     own = crops.as_frames().faces.to(crops.device)
-    points = torch.where(
-        own.keypoints.isfinite().all(2, keepdim=True).all(1, keepdim=True),
-        own.keypoints,
-        _points_in_box(own.box),
-    )
-    matrix = fit_similarity(points, template_points(template, size, crops.device))
+    matrix = fit_similarity(points_or_box(own), template_points(template, size, crops.device))
     images = crop(crops.image.float(), matrix, own.frame, size, padding="border")
     return images.clamp(0, 1), matrix
 
@@ -59,8 +54,3 @@ def put_back(maps: Tensor, matrix: Tensor, size: int) -> Tensor:
         return back
     unseen = (1 - back.sum(1, keepdim=True)).clamp(min=0)
     return torch.cat([back[:, :1] + unseen, back[:, 1:]], 1)
-
-
-def _points_in_box(box: Tensor) -> Tensor:
-    layout = torch.tensor(KEYPOINTS_IN_BOX, dtype=box.dtype, device=box.device)
-    return box[:, None, :2] + layout * (box[:, None, 2:] - box[:, None, :2])

@@ -11,7 +11,9 @@ from torch import nn
 
 from faceloom.faces import Faces
 from faceloom.host.memory import Hosted
+from faceloom.ops.geometry import transform_points
 from faceloom.ops.landmark_sets import CONTOURS, landmark_set
+from faceloom.ops.masks import hull_mask
 
 SKIN, SHADE, DARK, RED = (200, 150, 125), (170, 120, 100), (50, 35, 30), (160, 60, 60)
 PAINT = {"oval": SKIN, "nose": SHADE, "lips": RED, "inner_mouth": DARK}
@@ -160,6 +162,27 @@ class FakeEncoder:
         return vectors
 
 
+class FakeParser:
+    """Sees skin within each face's drawn oval, and background around it."""
+
+    name: ClassVar[str] = "fake parser"
+    role: ClassVar[str] = "parser"
+    licence: ClassVar[str] = "MIT"
+
+    def __init__(self):
+        self.network = nn.Identity()
+
+    def parse(self, crops):
+        boxes = crops.faces.box.tolist()
+        points = [face_points(box)[:, :2] for box in boxes] or [torch.zeros(468, 2)]
+        inside = hull_mask(
+            transform_points(crops.matrix, torch.stack(points)[: len(boxes)]), crops.size
+        )
+        parsing = torch.zeros(len(crops), 19, crops.size, crops.size)
+        parsing[:, :1], parsing[:, 1:2] = 1 - inside, inside
+        return parsing
+
+
 def picture_of_kind(image, kind):
     """The same IMAGE [B, H, W, 3] as some pack might hand it over."""
     alpha = torch.linspace(0, 1, image.shape[2]).expand(image.shape[:3])[..., None]
@@ -194,6 +217,11 @@ def landmarker():
 @pytest.fixture
 def encoder():
     return Hosted(FakeEncoder())
+
+
+@pytest.fixture
+def parser():
+    return Hosted(FakeParser())
 
 
 @pytest.fixture(params=KINDS)

@@ -168,6 +168,14 @@ def test_composite_without_a_mask_and_stretched():
     assert got[..., 3].unique().tolist() == [1]
 
 
+def test_mask_becomes_a_grey_picture(runner):
+    mask = torch.rand(2, 4, 5)
+    picture = run_node(runner, "MaskToImage", mask=mask)
+    assert picture.shape == (2, 4, 5, 3)
+    assert all(torch.equal(picture[..., channel], mask) for channel in range(3))
+    assert run_node(runner, "MaskToImage", mask=mask[0]).shape == (1, 4, 5, 3)
+
+
 def test_invert_mask(runner):
     assert run_node(runner, "InvertMask", mask=torch.tensor([0.0, 0.25, 1.0])).tolist() == [
         1,

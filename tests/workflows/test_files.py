@@ -36,8 +36,8 @@ def specs():
 
 
 def test_the_promised_files_are_there():
-    promised = {"swap_faces", "swap_one_of_many", "swap_by_reference", "align_edit_paste"}
-    assert promised <= {path.stem for path in FILES}
+    swaps = {"swap_faces", "swap_one_of_many", "swap_by_reference"}
+    assert swaps | {"align_edit_paste", "face_parts_mask"} <= {path.stem for path in FILES}
 
 
 def test_file_knows_its_nodes_and_their_widgets(saved, specs):

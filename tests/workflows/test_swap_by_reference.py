@@ -26,9 +26,14 @@ CROP = 128
 
 
 @pytest.fixture
-def run(world, tmp_path, monkeypatch, detector, landmarker, encoder):
+def run(world, tmp_path, monkeypatch, detector, landmarker, parser, encoder):
     """Run the workflow with people of these hues; gives target, result and the match's text."""
-    fakes = {"detector": detector, "landmarker": landmarker, "encoder": encoder}
+    fakes = {
+        "detector": detector,
+        "landmarker": landmarker,
+        "parser": parser,
+        "encoder": encoder,
+    }
     instead = {
         "validate_inputs": lambda cls, model: True,
         "fingerprint_inputs": lambda cls, model: cls.role,

@@ -57,9 +57,9 @@ class GivenImage(io.ComfyNode):
 
 
 @pytest.fixture(autouse=True)
-def models(monkeypatch, tmp_path_factory, detector, landmarker):
+def models(monkeypatch, tmp_path_factory, detector, landmarker, parser):
     """Fake models behind the loader nodes."""
-    fakes = {"detector": detector, "landmarker": landmarker}
+    fakes = {"detector": detector, "landmarker": landmarker, "parser": parser}
     folder = tmp_path_factory.mktemp("models")
     for role in fakes:
         (folder / f"{role}.onnx").touch()
@@ -261,6 +261,30 @@ def test_edit_takes_any_kind_of_picture(run, target, kind, as_kind):
     given = as_kind(target)
     image, mask = pasted(run("align_edit_paste", Picture=given))
     assert_only_the_mask_changed(image, mask, as_seen(given, kind))
+
+
+# ---- masks of parts ----
+
+
+def test_parts_are_masked_in_crops_and_picture(run, target):
+    outputs = run("face_parts_mask", Picture=target)
+    image, mask = pasted(outputs)
+    assert torch.equal(image[mask == 0], target[mask == 0])
+    assert mask[2].max() == 0
+    for x0, y0, x1, y1 in TARGET_BOXES:
+        across, down = int(x0 + x1) // 2, int(y0 + y1) // 2
+        assert (mask[[0, 1, 3, 4], down - 10 : down + 10, across - 8 : across + 8] > 0.99).all()
+    assert mask[:, :8].max() == 0
+    full, crops = outputs("Mask of the picture")[0], outputs("Masks of the crops")[0]
+    assert torch.equal(full[..., 0], mask)
+    assert crops.shape == (8, CROP, CROP, 3)
+    assert outputs("FaceLoomParseFace")[2].shape == (8, CROP, CROP, 3)
+
+
+def test_parts_of_no_face_are_none(run, target):
+    image, mask = pasted(run("face_parts_mask", Picture=target[2:3]))
+    assert torch.equal(image, target[2:3])
+    assert mask.max() == 0
 
 
 # ---- the command ----

@@ -40,4 +40,5 @@ class PointGraph(nn.Module):
         """Pictures [N, ...] as the graph wants them -> [N, points, columns]."""
         if not len(crops):
             return crops.new_zeros(0, *self.shape)
-        return self.graph(crops)[self.output].reshape(len(crops), *self.shape)
+        points: Tensor = self.graph(crops)[self.output]
+        return points.reshape(len(crops), *self.shape)

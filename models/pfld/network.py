@@ -85,4 +85,4 @@ class PFLDNetwork(nn.Module):
         y = self.conv7(x)
         z = F.relu(self.conv8(y)).flatten(1)
         scales = torch.cat([x.mean((2, 3)), y.mean((2, 3)), z], 1)
-        return cast(Tensor, self.fc(scales)).unflatten(1, (-1, 2))
+        return cast(Tensor, self.fc(scales)).reshape(len(crops), -1, 2)

@@ -87,7 +87,7 @@ class AttentionRefinement(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, inputs, H, W] -> [N, outputs, H, W]."""
         x = self.conv(x)
-        return x * self.bn_atten(self.conv_atten(_mean(x))).sigmoid()
+        return cast(Tensor, x * self.bn_atten(self.conv_atten(_mean(x))).sigmoid())
 
 
 class ContextPath(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -66,8 +67,9 @@ class EncoderTask:
         crops = torch.where(mirrored.view(-1, 1, 1, 1) == 1, crops.flip(-1), crops)
         gain, offset = uniform(random, 0.85, 1.15, 2, self.batch, 3, 1, 1).unbind(0)
         crops = (crops * gain + (offset - 1) / 3).clamp(0, 1)
-        features = self.network.describe(crops.contiguous(memory_format=torch.channels_last))
-        found = self.network.embed(features).float()
+        network = cast(LoomEncoderNetwork, self.network)
+        features = network.describe(crops.contiguous(memory_format=torch.channels_last))
+        found = network.embed(features).float()
         cosine = F.cosine_similarity(found, self.lessons.vector[row].float())
         # The cells say more of a face than its vector does, so fewer faces teach as much.
         seen = (self.lessons.features[row, mirrored].float() - self.mean) / self.deviation
@@ -127,9 +129,10 @@ def _make_shard(sources: Tensor, teacher: MobileFaceNet, path: Path, seed: int) 
 @torch.no_grad()
 def teach(images: Tensor, teacher: MobileFaceNet) -> Lessons:
     """Let the teacher look at crops [M, 3, 112, 112] uint8 and their mirror images."""
-    network = teacher.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = teacher.network.to(memory_format=torch.channels_last)
     vectors, features = [], []
-    for crops in images.split(64):
+    for start in range(0, len(images), 64):
+        crops = images[start : start + 64]
         both = torch.cat([crops, crops.flip(3)]).float() / 255
         both = normalise(both).contiguous(memory_format=torch.channels_last)
         # In bfloat16 the teacher is seven times as fast, and its vectors turn by a degree.

@@ -72,4 +72,5 @@ def separation(same: Tensor, other: Tensor) -> dict[str, float]:
 
 
 def _embed(model: LoomEncoder | MobileFaceNet, crops: Tensor) -> Tensor:
-    return torch.cat([model.embed(part) for part in crops.split(32)])
+    starts = range(0, len(crops), 32)
+    return torch.cat([model.embed(crops[start : start + 32]) for start in starts])

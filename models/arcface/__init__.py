@@ -98,7 +98,7 @@ class _Single(nn.Module):
         self.graph = graph
 
     def forward(self, images: Tensor) -> Tensor:
-        (embedding,) = self.graph(images)
+        embedding: Tensor = self.graph(images)[0]
         return embedding.reshape(len(images), -1)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...faces import Faces
 from ..alignment import aligned_crops
 from ..roles import Role
-from .network import INPUT
+from .network import INPUT, MobileFaceNetNetwork
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, RGB
 
@@ -20,7 +20,7 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, 
 class MobileFaceNet:
     """An `Encoder`: crops of one person have a cosine of 0.6 to 0.8, of two 0.2 at most."""
 
-    network: nn.Module
+    network: MobileFaceNetNetwork
     """Maps crops [N, 3, 112, 112] RGB with ImageNet's mean and deviation to embeddings."""
     space: str
     sha256: str
@@ -44,7 +44,7 @@ class MobileFaceNet:
             [N, D]: the vectors of the crop and of its mirror image added, as published.
         """
         if not len(crops):
-            return crops.new_zeros(0, self.network.bn.num_features)  # type: ignore[union-attr]
+            return crops.new_zeros(0, self.network.bn.num_features)
         images = normalise(crops)
         embedding: Tensor = self.network(images) + self.network(images.flip(3))
         return embedding

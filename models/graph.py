@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from .slices import with_slices
 from .weights import CheckpointError, frozen
 
 GraphShape: TypeAlias = tuple[int | None, ...]
@@ -61,7 +62,7 @@ class Graph:
         from onnx2torch import convert
 
         try:
-            module: nn.Module = convert(_understood(self.proto))
+            module: nn.Module = with_slices(convert(_understood(self.proto)))
         except Exception as error:  # each of its converters fails in its own way
             operations = ", ".join(sorted({node.op_type for node in self.proto.graph.node}))
             raise CheckpointError(
@@ -76,7 +77,29 @@ def _understood(proto: Any) -> Any:
     from onnx.version_converter import convert_version
 
     version = max((each.version for each in proto.opset_import if not each.domain), default=0)
-    return convert_version(proto, _NEWEST_OPSET) if version > _NEWEST_OPSET else proto
+    if version > _NEWEST_OPSET:
+        proto = convert_version(proto, _NEWEST_OPSET)
+    return _without_aliases(proto)
+
+
+def _without_aliases(proto: Any) -> Any:
+    """Let nodes read their weights directly.
+
+    Exporters keep equal weights once and pass them on through Identity nodes, where onnx2torch's
+    convolutions do not find them.
+    """
+    sources = {tensor.name: tensor.name for tensor in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type == "Identity" and node.input[0] in sources:
+            sources[node.output[0]] = sources[node.input[0]]
+    if len(sources) == len(proto.graph.initializer):
+        return proto
+    direct = type(proto)()
+    direct.CopyFrom(proto)
+    for node in direct.graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = sources.get(name, name)
+    return direct
 
 
 def read_graph(path: Path) -> Graph:

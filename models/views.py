@@ -24,47 +24,44 @@ def detect_views(
     detector: Detector,
     frames: Tensor,
     threshold: float,
-    size: int,
-    *,
+    sizes: Sequence[int],
     angles: Sequence[int] = (0,),
-    second_size: int | None = None,
 ) -> Faces:
     """Detect faces in several views of each frame, and keep the best view of each face.
 
-    Of the views that overlap, one in which the face stands upright beats one in which it does
-    not, and then the higher score wins; see `upright`. Neither is enough alone: SCRFD's scores
-    hardly fall on turned faces, but its points follow the face; YuNet's points look upright on any
-    face, but its scores fall. Measured on `t1` and the shared paintings, turned by 0, 30, ... 330
-    degrees, points within 0.3 eye distances of the upright picture's: see the model card.
+    Of views that overlap, one in which the face stands upright by its own points beats one in
+    which it does not, and then the higher score wins. Neither is enough alone: on turned faces
+    SCRFD's points turn with the face while its score hardly falls, and YuNet's score falls while
+    its points look upright on any face.
 
     Args:
         detector: any detector.
         frames: [B, 3, H, W] RGB; values beyond 0..1 are clamped.
         threshold: lowest score that counts, 0..1.
-        size: longest side at which a frame is searched; see `Detector.detect`.
+        sizes: longest sides at which a frame is searched; see `Detector.detect`.
         angles: of the copies, counter-clockwise, each of 0, 90, 180 and 270 degrees.
-        second_size: another longest side to search at, or None.
 
     Returns:
         The faces by frame, the highest score first, in pixels of the frame as it is. Points are
         in the order that they have where the face is upright, so that it aligns upright.
 
     Raises:
-        ValueError: `angles` is empty or holds another angle, or `frames` is not [B, 3, H, W].
+        ValueError: there is no size, no angle or another angle, or `frames` is not [B, 3, H, W].
     """
-    if not angles or not set(angles) <= set(ANGLES):
-        raise ValueError(f"detect_views wants angles of {ANGLES}, got {list(angles)}.")
-    sizes = [size] if second_size is None else [size, second_size]
-    if len(angles) == 1 and len(sizes) == 1 and angles[0] == 0:
-        return detector.detect(frames, threshold, size)
+    if not sizes or not angles or not set(angles) <= set(ANGLES):
+        raise ValueError(
+            f"detect_views wants sizes and angles of {', '.join(map(str, ANGLES))}, "
+            f"got sizes {list(sizes)} and angles {list(angles)}."
+        )
     found, standing = [], []
     for angle in dict.fromkeys(angles):
-        copy = torch.rot90(frames, angle // 90, (2, 3))
-        for side in dict.fromkeys(sizes):
-            faces = detector.detect(copy, threshold, side)
+        copy = torch.rot90(frames, angle // 90, (2, 3)) if angle else frames
+        for size in dict.fromkeys(sizes):
+            faces = detector.detect(copy, threshold, size)
             standing.append(upright(faces.keypoints))
             found.append(turn_back(faces, angle))
-    return _best_views(Faces.cat(found), torch.cat(standing))
+    # A single view is the detector's own affair.
+    return found[0] if len(found) == 1 else _best_views(Faces.cat(found), torch.cat(standing))
 
 
 def upright(keypoints: Tensor) -> Tensor:
@@ -82,7 +79,7 @@ def turn_back(faces: Faces, angle: int) -> Faces:
     """Map faces of copies turned counter-clockwise by 0, 90, 180 or 270 degrees to the frames."""
     height, width = faces.image_size
     for _ in range(angle // 90):
-        # A quarter turn moved (x, y) of a frame `height` wide to (y, height - x).
+        # A quarter turn moves (x, y) to (y, height - x) of a copy that is `height` px high.
         x0, y0, x1, y1 = faces.box.unbind(1)
         x, y = faces.keypoints.unbind(2)
         faces = replace(

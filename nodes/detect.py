@@ -14,10 +14,14 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..host.progress import steps
 from ..models import Detector, Landmarker
+from ..models.views import ANGLES, detect_views
 from ..ops.landmark_sets import keypoints_from_landmarks
 from .chunks import CHUNK
 from .inputs import frames_of
 from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
+
+ROTATED_COPIES = {"off": (0,), "90, 180 and 270 degrees": ANGLES}
+"""Angles of the views behind each choice of the widget."""
 
 
 class DetectFaces(io.ComfyNode):
@@ -53,6 +57,31 @@ class DetectFaces(io.ComfyNode):
                         "it is. Larger finds smaller faces and takes longer."
                     ),
                 ),
+                io.Combo.Input(
+                    "rotated_copies",
+                    options=list(ROTATED_COPIES),
+                    default="off",
+                    optional=True,
+                    extra_dict={"advanced": True},
+                    tooltip=(
+                        "Also search the frame turned by a quarter, a half and three quarters, for "
+                        "people lying down or upside down. Takes four times as long and finds a "
+                        "few more wrong faces."
+                    ),
+                ),
+                io.Int.Input(
+                    "second_size",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=32,
+                    optional=True,
+                    extra_dict={"advanced": True},
+                    tooltip=(
+                        "Also search at this long side, for frames with large and small faces: "
+                        "320 beside 1280, say. 0 searches at detection_size only."
+                    ),
+                ),
             ],
             outputs=[
                 FacesSocket.Output(display_name="faces"),
@@ -62,14 +91,22 @@ class DetectFaces(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, image: Tensor, detector: Hosted[Detector], threshold: float, detection_size: int
+        cls,
+        image: Tensor,
+        detector: Hosted[Detector],
+        threshold: float,
+        detection_size: int,
+        rotated_copies: str = "off",
+        second_size: int = 0,
     ) -> io.NodeOutput:
         frames = frames_from_image(image, "Detect Faces")
+        angles = ROTATED_COPIES[rotated_copies]
+        sizes = [detection_size, second_size] if second_size else [detection_size]
         network = detector.use()
         device = compute_device()
         parts = [Faces.empty((frames.shape[2], frames.shape[3]), 0, device)]
         for chunk in steps(torch.split(frames, CHUNK) if len(frames) else ()):
-            parts.append(network.detect(chunk.to(device), threshold, detection_size))
+            parts.append(detect_views(network, chunk.to(device), threshold, sizes, angles))
         faces = Faces.cat_frames(parts)
         return io.NodeOutput(faces, len(faces))
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ...faces import Faces
+from ..candidates import faces_among
 from ..frames import check_frames
 from ..letterbox import letterbox
 from ..roles import Role
-from ..suppression import best_boxes
 from .network import STRIDES
 
 _OVERLAP = 0.3  # of two boxes of one face, as in OpenCV's FaceDetectorYN
@@ -38,20 +38,10 @@ class YuNet:
     def detect(self, frames: Tensor, threshold: float, size: int = 640) -> Faces:
         """Find the faces of each frame; see `Detector.detect`."""
         check_frames("YuNet", frames)
-        count, _, height, width = frames.shape
         canvas, scale = letterbox(frames, size, STRIDES[-1], self.canvas)
         scores, boxes, points = decode(self._heads(255 * canvas.flip(1)), canvas.shape[-1])
         boxes = boxes / scale.repeat(2)
-        frame, cell = best_boxes(boxes, scores, threshold, _OVERLAP)
-        return Faces(
-            frame=frame,
-            box=boxes[frame, cell],
-            score=scores[frame, cell],
-            keypoints=points[frame, cell] / scale,
-            track=torch.full_like(frame, -1),
-            image_size=(height, width),
-            frames=count,
-        )
+        return faces_among(frames, scores, boxes, points / scale, threshold, _OVERLAP)
 
     def _heads(self, images: Tensor) -> dict[str, Tensor]:
         if self.canvas is None:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.loom_detector.closer import CLOSE, turned_boxes
 from ..ops.geometry import transform_points
 from .pictures import Pictures
 
@@ -72,9 +73,9 @@ class Painter:
         kind = torch.full((count, MOST), NOTHING)
         for index, image in enumerate(canvas):
             image.copy_(self.background(dice))
-            for _ in range(dice.choice((0, 0, 0, 1, 2))):
+            for _ in range(dice.choice((0, 0, 0, 1, 1, 3))):
                 self._decoy(dice, image)
-            for face in range(dice.choices(range(MOST + 1), (20, 42, 14, 10, 6, 4, 4))[0]):
+            for face in range(dice.choices(range(MOST + 1), (16, 30, 18, 14, 9, 7, 6))[0]):
                 crowd = box[index, :face][kind[index, :face] != NOTHING]
                 placed = self._face(dice, image, crowd, alone=face == 0)
                 if placed is not None:
@@ -89,7 +90,9 @@ class Painter:
             return F.interpolate(colours, (SIZE, SIZE), mode="bilinear")[0]
         if draw < 0.2:
             return _noise(dice)
-        if draw < 0.35:
+        if draw < 0.3:
+            return _doodle(dice, SIZE)
+        if draw < 0.42:
             tiles = [self._texture(dice, SIZE // 2) for _ in range(4)]
             return torch.cat([torch.cat(tiles[:2], 1), torch.cat(tiles[2:], 1)], 2)
         return self._texture(dice, SIZE)
@@ -125,15 +128,11 @@ class Painter:
     ) -> tuple[Tensor, Tensor, int] | None:
         """Paste a face, unless it would cover others; say where it is and of which kind."""
         row = dice.randrange(len(self))
-        largest = 1.35 * SIZE if alone and dice.random() < 0.5 else SIZE / 2
-        size = math.exp(dice.uniform(math.log(11), math.log(largest)))
-        reach = SIZE / 2 + 0.2 * size
-        middle = [SIZE / 2 + dice.uniform(-reach, reach) for _ in range(2)]
-        if size > 0.7 * SIZE:
-            middle = [SIZE / 2 + dice.uniform(-0.2, 0.2) * SIZE for _ in range(2)]
         mirrored = dice.random() < 0.5
-        matrix = self._placement(row, size, middle, _turn(dice), mirrored)
-        box = turned_box(self.box[row], matrix)
+        size, turn, reach = _pose(dice, alone)
+        middle = [SIZE / 2 + dice.uniform(-reach, reach) for _ in range(2)]
+        matrix = self._placement(row, size, middle, turn, mirrored)
+        box = turned_boxes(self.box[row][None], matrix[None])[0]
         if len(crowd) and bool((_shared(crowd, box) > 0.2).any()):
             return None
         self._paste(canvas, row, matrix, dice.choices(("square", "head", "oval"), (5, 4, 2))[0])
@@ -185,7 +184,8 @@ class Painter:
     def _decoy(self, dice: Random, canvas: Tensor) -> None:
         """Lay something onto a canvas that has a face's colours or edges but is none, in place."""
         size = int(math.exp(dice.uniform(math.log(12), math.log(0.8 * SIZE))))
-        part = self._texture(dice, size) if dice.random() < 0.4 else self._scrambled(dice, size)
+        kind = dice.choices((self._texture, self._scrambled, _doodle), (3, 4, 3))[0]
+        part = kind(dice, size)
         alpha = torch.ones(size, size)
         if dice.random() < 0.6:
             place = torch.linspace(-1, 1, size)
@@ -218,30 +218,15 @@ class Painter:
         return F.interpolate(whole, (size, size), mode=mode)[0]
 
 
-def turned_box(box: Tensor, matrix: Tensor) -> Tensor:
-    """Where a similarity takes a box, as an upright one.
-
-    A face is round, so its box after a turn is that of the ellipse in the old box; the box of the
-    turned corners would be up to half again as wide.
-
-    Args:
-        box: [4] x0, y0, x1, y1.
-        matrix: [2, 3], a similarity, mirrored or not.
-
-    Returns:
-        [4].
-    """
-    centre, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
-    linear = matrix[:, :2]
-    centre = linear @ centre + matrix[:, 2]
-    reach = (linear * half).norm(dim=1)
-    return torch.cat([centre - reach, centre + reach])
-
-
-def _turn(dice: Random) -> float:
-    """Draw an angle in radians: half are nearly upright, the others up to 50 or 180 degrees."""
-    most = dice.choices((12.0, 50.0, 180.0), (4, 4, 2))[0]
-    return math.radians(dice.uniform(-most, most))
+def _pose(dice: Random, alone: bool) -> tuple[float, float, float]:
+    """Draw a face's size in pixels, its turn in radians, and how far off the middle it may lie."""
+    if alone and dice.random() < 0.3:
+        # As the detector's second look shows a face: upright, and of the size it knows best.
+        return CLOSE * dice.uniform(0.8, 1.25), math.radians(dice.uniform(-10, 10)), 0.2 * CLOSE
+    largest = 1.35 * SIZE if alone and dice.random() < 0.5 else SIZE / 2
+    size = math.exp(dice.uniform(math.log(11), math.log(largest)))
+    turn = math.radians(dice.choices((12.0, 50.0, 180.0), (3, 4, 3))[0]) * dice.uniform(-1, 1)
+    return size, turn, SIZE / 2 + 0.2 * size if size < 0.7 * SIZE else 0.2 * SIZE
 
 
 def _shared(boxes: Tensor, box: Tensor, of_second: bool = False) -> Tensor:
@@ -262,6 +247,27 @@ def _noise(dice: Random) -> Tensor:
         grid = F.interpolate(grid, (SIZE, SIZE), mode="bilinear")
         total = total + 0.12 * grid
     return total[0].clamp(0, 1)
+
+
+def _doodle(dice: Random, size: int) -> Tensor:
+    """Round spots and rings [3, size, size]: what coins, dials and cells share with faces."""
+    place = torch.linspace(-1, 1, size)
+    y, x = place[:, None], place[None]
+    picture = torch.full((3, size, size), dice.random())
+    for _ in range(dice.randrange(1, 9)):
+        cx, cy, turn = dice.uniform(-1, 1), dice.uniform(-1, 1), dice.uniform(0, math.pi)
+        long = math.exp(dice.uniform(math.log(0.05), math.log(0.9)))
+        short = long * dice.uniform(0.4, 1.0)
+        u = ((x - cx) * math.cos(turn) + (y - cy) * math.sin(turn)) / long
+        v = ((y - cy) * math.cos(turn) - (x - cx) * math.sin(turn)) / short
+        inside = (1 - (u * u + v * v).sqrt()) * short * size / 2
+        alpha = (inside / dice.choice((1.0, 1.0, 6.0))).clamp(0, 1)
+        if dice.random() < 0.3:
+            alpha = alpha * (dice.uniform(0.1, 0.4) * short * size / 2 + 1 - inside).clamp(0, 1)
+        grey = dice.random()
+        tint = [min(1.0, max(0.0, grey + dice.gauss(0, 0.15))) for _ in range(3)]
+        picture.lerp_(torch.tensor(tint).view(3, 1, 1).expand_as(picture), alpha.expand_as(picture))
+    return picture
 
 
 def _levels(pictures: Pictures) -> list[Tensor]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from tqdm import tqdm
 
 from ..models.loom_detector.network import (
     STRIDES,
@@ -17,15 +15,12 @@ from ..models.loom_detector.network import (
     cell_middles,
     decode,
 )
-from ..models.roles import Detector
 from .augment import chance, degrade, light, occlude, recolour
 from .canvases import FACE, SIZE, UNCLEAR, Canvases, Painter
-from .pictures import Pictures
 
 STEM, WIDTH = (16, 32), 48
 _FITTING = ((0.0, 48.0), (28.0, 104.0), (72.0, float("inf")))
 """Face sizes in pixels (root of the box's area) that the cells of each stride answer for."""
-_MIRRORED = (1, 0, 2, 4, 3)
 _COVERED = 0.4  # share of a box behind something in front, above which a face is unclear
 _FINE = 30.0  # px; a canvas with smaller faces is not blurred or compressed
 
@@ -53,7 +48,9 @@ class DetectorTask:
 
     def loss(self, random: Generator) -> dict[str, Tensor]:
         """Quality focal loss of the scores, GIoU loss of the boxes, distance of the points."""
-        canvases = self.draw(random)
+        # A training runs in bfloat16, whose eight bits are too few for coordinates.
+        with torch.autocast("cpu", enabled=False):
+            canvases = self.draw(random)
         images = canvases.image.contiguous(memory_format=torch.channels_last)
         return detection_loss(decode(self.network(images)), canvases)
 
@@ -64,10 +61,16 @@ class DetectorTask:
         images, cover = occlude(canvases.image, random, 0.3)
         canvases = hide(canvases, cover)
         side = (canvases.box[..., 2:] - canvases.box[..., :2]).amax(-1)
-        fine = ((side < _FINE) & (canvases.kind == FACE)).any(1) | chance(random, 0.3, self.batch)
-        images[~fine] = degrade(images[~fine], random)
-        images[fine] = recolour(light(images[fine], random), random)
+        fine = ((side < _FINE) & (canvases.kind == FACE)).any(1)
+        touched = chance(random, 0.75, self.batch)
+        for part, change in ((touched & ~fine, degrade), (touched & fine, _relight)):
+            if part.any():
+                images[part] = change(images[part], random)
         return replace(canvases, image=images)
+
+
+def _relight(images: Tensor, random: Generator) -> Tensor:
+    return recolour(light(images, random), random)
 
 
 def hide(canvases: Canvases, cover: Tensor) -> Canvases:
@@ -161,50 +164,3 @@ def giou(boxes: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     hull = outer.prod(-1).clamp(min=1e-6)
     overlap = shared / union.clamp(min=1e-6)
     return overlap, 1 - overlap + (hull - union) / hull
-
-
-def label(
-    pictures: Pictures, teacher: Detector, sizes: Sequence[int] = (512, 384, 256)
-) -> tuple[Pictures, Tensor, Tensor]:
-    """Let the teacher find each portrait's face, and average what it says of several views.
-
-    Args:
-        pictures: upright portraits of one face each.
-        teacher: a detector.
-        sizes: longest sides at which it looks, at each picture and its mirror image.
-
-    Returns:
-        The pictures in which it found the face in every view, their boxes [P, 4] and points
-        [P, 5, 2] in their pixels.
-    """
-    boxes, points, sure = [], [], []
-    for image in tqdm(pictures.image, desc="teacher", disable=None):
-        frames = torch.stack([image, image.flip(-1)]).float() / 255
-        views = [view for size in sizes for view in _views(teacher, frames, size)]
-        sure.append(len(views) == 2 * len(sizes))
-        boxes.append(torch.stack([box for box, _ in views] or [torch.zeros(4)]).mean(0))
-        points.append(torch.stack([p for _, p in views] or [torch.zeros(5, 2)]).mean(0))
-    kept = torch.tensor(sure)
-    names = tuple(name for name, keep in zip(pictures.names, sure, strict=True) if keep)
-    mask = None if pictures.label is None else pictures.label[kept]
-    pictures = replace(pictures, image=pictures.image[kept], label=mask, names=names)
-    return pictures, torch.stack(boxes)[kept], torch.stack(points)[kept]
-
-
-def _views(teacher: Detector, frames: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
-    """The largest face of a picture, and of its mirror image, mirrored back."""
-    faces = teacher.detect(frames, 0.6, size)
-    width = frames.shape[-1]
-    views = []
-    for frame in range(2):
-        found = faces[faces.frame == frame]
-        if not len(found):
-            continue
-        largest = (found.box[:, 2:] - found.box[:, :2]).prod(-1).argmax()
-        box, points = found.box[largest], found.keypoints[largest]
-        if frame == 1:
-            box = torch.stack([width - box[2], box[1], width - box[0], box[3]])
-            points = points * torch.tensor([-1.0, 1.0]) + torch.tensor([float(width), 0.0])
-            points = points[list(_MIRRORED)]
-        views.append((box, points))
-    return views

@@ -1,0 +1,91 @@
+"""FaceLoom's own detector as a detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ...faces import Faces
+from ..frames import check_frames
+from ..letterbox import letterbox
+from ..roles import Role
+from ..suppression import best_boxes
+from .closer import look_closer
+from .network import STRIDES, decode
+
+_OVERLAP = 0.35  # of two boxes of one face
+_REACH = 192  # longest side of the pictures it was trained on: larger faces it does not know
+_STEP = 4  # from one look to the next
+_FAINTEST = 0.1  # score below which a candidate gets no closer look
+
+
+@dataclass(frozen=True, eq=False)
+class LoomDetector:
+    """A `Detector` for faces turned any way in the plane, which FaceLoom ships.
+
+    It looks at a frame at the asked size, and again at a quarter of it, and so on until the whole
+    frame is a picture of the size that it was trained on; so faces that fill a frame are found.
+    Then it looks closer at each candidate, which places the points and drops most false ones. A
+    score is the geometric mean of both looks'.
+    """
+
+    network: nn.Module
+    """Maps RGB 0..1 to what `decode` reads."""
+    name: ClassVar[str] = "loom_detector"
+    role: ClassVar[Role] = "detector"
+    licence: ClassVar[str] = "research only (pictures it was trained on)"
+
+    @torch.no_grad()
+    def detect(self, frames: Tensor, threshold: float, size: int = 640) -> Faces:
+        """Find the faces of each frame; see `Detector.detect`."""
+        check_frames("FaceLoom's detector", frames)
+        count, _, height, width = frames.shape
+        looks = [self.look(frames, side) for side in look_sizes(max(height, width), size)]
+        scores, boxes, points = (torch.cat(parts, 1) for parts in zip(*looks, strict=True))
+        # The second look gives 1 at most, so what is fainter than this cannot reach the threshold.
+        faint = max(threshold**2, _FAINTEST)
+        frame, cell = best_boxes(boxes, scores, faint, _OVERLAP)
+        score, box, keypoints = look_closer(
+            self.network, frames, frame, boxes[frame, cell], points[frame, cell]
+        )
+        score = (scores[frame, cell] * score).sqrt()
+        kept = _once(frame, box, score, threshold)
+        return Faces(
+            frame=frame[kept],
+            box=box[kept],
+            score=score[kept],
+            keypoints=keypoints[kept],
+            track=torch.full_like(frame[kept], -1),
+            image_size=(height, width),
+            frames=count,
+        )
+
+    @torch.no_grad()
+    def look(self, frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Run the network on frames [B, 3, H, W] reduced to a longest side of `size`.
+
+        Returns:
+            Scores [B, A] 0..1, boxes [B, A, 4] and points [B, A, 5, 2] in frame pixels.
+        """
+        canvas, scale = letterbox(frames, size, STRIDES[-1])
+        logits, boxes, points = decode(self.network(canvas))
+        return logits.sigmoid(), boxes / scale.repeat(2), points / scale
+
+
+def look_sizes(longest: int, size: int) -> list[int]:
+    """Longest sides at which a frame is looked at, where `size` is `Detector.detect`'s."""
+    sizes = [min(longest, size or longest)]
+    while sizes[-1] > _REACH:
+        sizes.append(-(-sizes[-1] // _STEP))
+    return sizes
+
+
+def _once(frame: Tensor, box: Tensor, score: Tensor, threshold: float) -> Tensor:
+    """Choose among faces [N] of several frames, by frame, the highest score first."""
+    # Far apart, boxes of different frames do not overlap.
+    apart = box + (frame * (box.abs().amax() + 1) * 2)[:, None] if len(box) else box
+    _, kept = best_boxes(apart[None], score[None], threshold, _OVERLAP)
+    return kept[frame[kept].argsort(stable=True)]

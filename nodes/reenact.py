@@ -39,7 +39,8 @@ class ReenactFace(io.ComfyNode):
                     tooltip=(
                         "Crops of faces with landmarks. One goes onto every target face; of "
                         "several, the first goes onto the first face of each frame, and so on, "
-                        "from the start again when they run out. Their mask, such as Occlusion "
+                        "from the start again when they run out; a face from Match Identity gets "
+                        "the source of its reference's number. Their mask, such as Occlusion "
                         "Mask's, says what of them may be carried; without one, colour tells skin."
                     ),
                 ),
@@ -69,7 +70,10 @@ class ReenactFace(io.ComfyNode):
 
 
 def source_row(source: Crops, target: Crops) -> Tensor:
-    """Which source crop goes onto each target face, by its place in its frame: [N] int64.
+    """Which source crop goes onto each target face: [N] int64.
+
+    The one of its track's number, where it has one, as Match Identity gives it; else the one of
+    its place in its frame.
 
     Raises:
         ValueError: there is no source face.
@@ -79,4 +83,5 @@ def source_row(source: Crops, target: Crops) -> Tensor:
             "Reenact Face: no face was found in the source picture, or Select Faces kept none. "
             "Choose a picture that shows one, lower the threshold of Detect Faces, or keep more."
         )
-    return rank_in_frame(target.faces).to(target.device) % max(len(source), 1)
+    track, place = target.faces.track, rank_in_frame(target.faces)
+    return torch.where(track >= 0, track, place).to(target.device) % max(len(source), 1)

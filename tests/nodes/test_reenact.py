@@ -64,6 +64,12 @@ def test_sources_pair_by_place_and_start_again(crops):
     torch.testing.assert_close(pair.image, wanted, atol=1e-4, rtol=0)
 
 
+def test_a_face_with_a_track_gets_the_source_of_that_number(crops):
+    # As Match Identity leaves them: frame 0 lacks the first reference, one face is of nobody.
+    faces = replace(crops.faces, track=torch.tensor([1, 2, 0, -1]))
+    assert source_row(crops[:3], replace(crops, faces=faces)).tolist() == [1, 2, 0, 1]
+
+
 def test_each_source_is_looked_at_once(source, crops, monkeypatch: pytest.MonkeyPatch):
     seen = []
     scope = source_row.__globals__

@@ -53,11 +53,12 @@ def _first(name: str, makers: dict[str, Any], constants: dict[str, Any]) -> int 
 
     node = makers.get(name)
     if node is None:
-        values = to_array(constants[name]).ravel() if name in constants else ()
-        return int(values[0]) if len(values) else None
+        values = to_array(constants[name]).ravel().tolist() if name in constants else []
+        return int(values[0]) if values else None
     if node.op_type == "Constant":
-        fixed = [to_array(a.t).ravel() for a in node.attribute if a.name == "value"]
-        return int(fixed[0][0]) if fixed and len(fixed[0]) else None
+        tensors = [to_array(each.t).ravel() for each in node.attribute if each.name == "value"]
+        fixed = [value for tensor in tensors for value in tensor.tolist()]
+        return int(fixed[0]) if fixed else None
     if node.op_type in ("Concat", "Unsqueeze", "Cast"):
         return _first(node.input[0], makers, constants)
     return None

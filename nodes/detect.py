@@ -96,12 +96,12 @@ class DetectFaces(io.ComfyNode):
         detector: Hosted[Detector],
         threshold: float,
         detection_size: int,
-        rotated_copies: str = "off",
-        second_size: int = 0,
+        rotated_copies: str | None = None,
+        second_size: int | None = None,
     ) -> io.NodeOutput:
         frames = frames_from_image(image, "Detect Faces")
-        angles = ROTATED_COPIES[rotated_copies]
-        sizes = [detection_size, second_size] if second_size else [detection_size]
+        angles = ROTATED_COPIES[rotated_copies or "off"]
+        sizes = [detection_size, *([second_size] if second_size else [])]
         network = detector.use()
         device = compute_device()
         parts = [Faces.empty((frames.shape[2], frames.shape[3]), 0, device)]

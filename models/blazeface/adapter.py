@@ -69,7 +69,7 @@ def decode(values: Tensor, side: int) -> tuple[Tensor, Tensor]:
         centres.append(middle.repeat_interleave(count, 0))
     anchor = torch.cat(centres)
     centre, half = anchor + values[..., :2], values[..., 2:4] / 2
-    points = anchor[:, None] + values[..., 4:].unflatten(-1, (6, 2))
+    points = anchor[:, None] + values[..., 4:].reshape(*values.shape[:2], 6, 2)
     return torch.cat([centre - half, centre + half], -1), points
 
 
@@ -90,7 +90,7 @@ def blend(boxes: Tensor, points: Tensor, scores: Tensor, threshold: float) -> tu
     counted = scores * torch.ge(scores, threshold)
     weights = torch.gt(pairwise_iou(boxes), _OVERLAP) * counted[:, None]
     weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-9)
-    return weights @ boxes, (weights @ points.flatten(2)).unflatten(-1, (-1, 2))
+    return weights @ boxes, (weights @ points.flatten(2)).reshape(points.shape)
 
 
 def five_points(points: Tensor) -> Tensor:

@@ -91,7 +91,8 @@ class BlazeFaceNetwork(nn.Module):
             first, cells row by row.
         """
         x = F.pad(images, (1, 2, 1, 2))
-        values, logits = [], []
+        values: list[Tensor] = []
+        logits: list[Tensor] = []
         for name, grid in zip(self.stages, ANCHORS, strict=True):
             x = self.get_submodule(name)(x)
             for kind, heads in (("regressor", values), ("classifier", logits)):

@@ -40,8 +40,9 @@ class RetinaFace:
         # Published runs pad nothing: cells that the edge cuts have anchors too.
         canvas, scale = letterbox(frames, size, 1)
         means = torch.tensor(MEANS, device=canvas.device)[:, None, None]
-        found = self.network(255 * canvas.flip(1) - means)
-        scores, boxes, points = decode(*found, canvas.shape[-2], canvas.shape[-1])
+        boxes, logits, points = self.network(255 * canvas.flip(1) - means)
+        height, width = canvas.shape[-2:]
+        scores, boxes, points = decode(boxes, logits, points, height, width)
         boxes, points = boxes / scale.repeat(2), points / scale
         return faces_among(frames, scores, boxes, points, threshold, _OVERLAP)
 
@@ -68,7 +69,7 @@ def decode(
     centre, side = anchors(height, width, boxes.device)
     middle = centre + _CENTRE * side * boxes[..., :2]
     half = side * (_SIZE * boxes[..., 2:]).exp() / 2
-    places = centre[:, None] + _CENTRE * side[:, None] * points.unflatten(-1, (5, 2))
+    places = centre[:, None] + _CENTRE * side[:, None] * points.reshape(*points.shape[:2], 5, 2)
     return logits.softmax(-1)[..., 1], torch.cat([middle - half, middle + half], -1), places
 
 

@@ -51,10 +51,12 @@ def load_graph(graph: Graph, module: nn.Module) -> SCRFD:
 
 def _strides(graph: Graph) -> int | None:
     """How many strides a graph predicts at, or None if it is no SCRFD."""
-    widths = _head_widths(graph)
     for strides, anchors in _ANCHORS.items():
-        heads = [Counter({anchors * values: strides for values in VALUES[:n]}) for n in (2, 3)]
-        if Counter(widths) in heads:
+        kinds, rest = divmod(len(graph.outputs), strides)
+        if rest or kinds not in (2, 3):
+            continue
+        heads = Counter({anchors * values: strides for values in VALUES[:kinds]})
+        if Counter(_head_widths(graph)) == heads:
             return strides
     return None
 

@@ -76,9 +76,9 @@ def decode(
     for stride, distance, offset in zip(strides, distances, offsets, strict=True):
         corners = cell_corners(height, width, stride, canvas.device)
         anchor = corners.repeat_interleave(distance.shape[1] // len(corners), 0)
-        before, after = (stride * distance).split(2, -1)
+        before, after = stride * distance[..., :2], stride * distance[..., 2:]
         boxes.append(torch.cat([anchor - before, anchor + after], -1))
-        points.append(anchor[:, None] + stride * offset.unflatten(-1, (5, 2)))
+        points.append(anchor[:, None] + stride * offset.reshape(count, -1, 5, 2))
     return torch.cat(scores, 1)[..., 0], torch.cat(boxes, 1), torch.cat(points, 1)
 
 

@@ -54,10 +54,10 @@ def decode(found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Returns:
         Scores [B, A], boxes [B, A, 4] and points [B, A, 5, 2] in canvas pixels.
     """
-    box, score, points = found.transpose(1, 2).split([4, 1, 15], -1)
+    box, score, points = torch.split(found.transpose(1, 2), [4, 1, 15], -1)
     centre, half = box[..., :2], box[..., 2:] / 2
     return (
         score[..., 0],
         torch.cat([centre - half, centre + half], -1),
-        points.unflatten(-1, (5, 3))[..., :2],
+        points.reshape(*points.shape[:2], 5, 3)[..., :2],
     )

@@ -34,6 +34,19 @@ def test_long_clips_go_in_pieces_with_their_frames_in_order(image, detector):
     assert faces.frame.unique().tolist() == [frame for frame in range(21) if frame % 3 != 1]
 
 
+def test_views_reach_the_network_and_are_off_by_default(image, detector):
+    faces, _ = detect(image, detector)
+    assert detector.use().calls == [(3, 0.6, 640)]
+    twice, count = DetectFaces.execute(image, detector, 0.6, 640, "off", 320).args
+    assert detector.use().calls[1:] == [(3, 0.6, 640), (3, 0.6, 320)]
+    assert count == len(faces)
+    assert torch.equal(twice.box, faces.box)
+    copies = "90, 180 and 270 degrees"
+    empty, count = DetectFaces.execute(image[1:2], detector, 0.6, 640, copies).args
+    assert len(detector.use().calls) == 3 + 4
+    assert (count, empty.frames, empty.image_size) == (0, 1, (80, 128))
+
+
 def test_no_face_and_no_frame_are_fine(image, detector, landmarker):
     for frames in (image[1:2], image[:0]):
         faces, count = detect(frames, detector)

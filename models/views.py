@@ -34,8 +34,8 @@ def detect_views(
     SCRFD's points turn with the face while its score hardly falls, and YuNet's score falls while
     its points look upright on any face.
 
-    Measured on InsightFace's `t1` and eight portraits and paintings, turned by 0, 30, ... 330 degrees
-    (17 faces, 0.6, 640 px), points within 0.3 eye distances of the upright picture's: SCRFD 500M
+    Measured on InsightFace's `t1` and eight portraits and paintings, turned by 0, 30, ... 330
+    degrees (17 faces, 640 px), points within 0.3 eye distances of the upright picture's: SCRFD 500M
     all in four views and 40 % in one, YuNet 80 and 21 %. All faces were found, and six false ones
     by YuNet in 27 pictures.
 

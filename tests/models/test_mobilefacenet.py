@@ -92,9 +92,7 @@ def test_no_faces_have_no_embeddings(model):
 
 
 def test_faces_of_other_frames_are_refused(model):
-    with pytest.raises(
-        ValueError, match="MobileFaceNet wants the frames that"
-    ):
+    with pytest.raises(ValueError, match="MobileFaceNet wants the frames that"):
         model.encode(torch.rand(1, 3, 128, 128), two_faces())
 
 

@@ -135,11 +135,7 @@ class SelectFacesByAttributes(io.ComfyNode):
         minimum_age: int,
         maximum_age: int,
     ) -> io.NodeOutput:
-        if minimum_age > maximum_age:
-            raise ValueError(
-                f"Select Faces by Gender or Age: minimum_age {minimum_age} is above maximum_age "
-                f"{maximum_age}, which keeps no face."
-            )
+        _check_ages(minimum_age, maximum_age)
         frames = frames_of(faces, image, "Select Faces by Gender or Age")
         if not len(faces):
             return io.NodeOutput(faces, 0, "no faces")
@@ -151,12 +147,17 @@ class SelectFacesByAttributes(io.ComfyNode):
         if gender != "any":
             kept &= (male >= 0.5) == (gender == "male")
         kept = kept.to(faces.device)
-        lines = [
-            _describe(*row)
-            for row in zip(male.tolist(), years.tolist(), kept.tolist(), strict=True)
-        ]
-        selected = faces[kept]
-        return io.NodeOutput(selected, len(selected), _listing(faces, lines))
+        rows = zip(male.tolist(), years.tolist(), kept.tolist(), strict=True)
+        text = _listing(faces, [_describe(*row) for row in rows])
+        return io.NodeOutput(faces[kept], int(kept.sum()), text)
+
+
+def _check_ages(minimum: int, maximum: int) -> None:
+    if minimum > maximum:
+        raise ValueError(
+            f"Select Faces by Gender or Age: minimum_age {minimum} is above maximum_age "
+            f"{maximum}, which keeps no face."
+        )
 
 
 def _pose_of_landmarks(faces: Faces) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -134,24 +135,35 @@ class OcclusionMask(io.ComfyNode):
         parser: Hosted[Parser] | None = None,
         occluder: Hosted[Occluder] | None = None,
     ) -> io.NodeOutput:
-        if parser is None and occluder is None:
-            raise ValueError(
-                "Occlusion Mask: nothing tells what covers the face. Connect Load Face Parser, "
-                "Load Face Occluder, or both."
-            )
-        parse = None if parser is None else parser.use()
-        occlude = None if occluder is None else occluder.use()
+        see = _seer(parser, occluder)
 
         def look(rows: Tensor) -> tuple[Tensor]:
-            some = crops[rows]
-            views = [] if parse is None else [region_mask(parse.parse(some), FACE)]
-            views += [] if occlude is None else [occlude.visible(some)]
-            mask = grow_mask(torch.stack(views).amin(0), grow * crops.size)
+            mask = grow_mask(see(crops[rows]), grow * crops.size)
             return (gaussian_blur(mask, soften * crops.size).clamp(0, 1),)
 
         (mask,) = in_chunks(look, torch.arange(len(crops), device=crops.device))
         mask = _within(crops, mask)
         return io.NodeOutput(replace(crops, mask=mask), mask_output(mask))
+
+
+def _seer(
+    parser: Hosted[Parser] | None, occluder: Hosted[Occluder] | None
+) -> Callable[[Crops], Tensor]:
+    """What finds the visible face [N,1,S,S] of crops: where the models that are there agree."""
+    if parser is None and occluder is None:
+        raise ValueError(
+            "Occlusion Mask: nothing tells what covers the face. Connect Load Face Parser, "
+            "Load Face Occluder, or both."
+        )
+    parse = None if parser is None else parser.use()
+    occlude = None if occluder is None else occluder.use()
+
+    def see(crops: Crops) -> Tensor:
+        views = [] if parse is None else [region_mask(parse.parse(crops), FACE)]
+        views += [] if occlude is None else [occlude.visible(crops)]
+        return torch.stack(views).amin(0)
+
+    return see
 
 
 def _within(crops: Crops, mask: Tensor) -> Tensor:

@@ -7,20 +7,87 @@ import torch
 
 from faceloom import models
 from faceloom.models import registry
+from faceloom.models.arcface.network import IResNetNetwork
+from faceloom.models.bisenet.network import BiSeNetNetwork
+from faceloom.models.blazeface.network import BlazeFaceNetwork, Last, chain
+from faceloom.models.facemesh.network import FaceMeshNetwork
+from faceloom.models.fsanet.network import FSANetNetwork
 from faceloom.models.graph import Graph
+from faceloom.models.ir_se50.network import IRSE50Network
+from faceloom.models.loom_detector.network import LoomDetectorNetwork
+from faceloom.models.loom_encoder.network import LoomEncoderNetwork
+from faceloom.models.loom_landmarker.network import LoomLandmarkerNetwork
+from faceloom.models.loom_parser.network import LoomParserNetwork
+from faceloom.models.mobilefacenet.network import MobileFaceNetNetwork
+from faceloom.models.pfld.network import PFLDNetwork
 from faceloom.models.registry import ARCHITECTURES, find_architecture
+from faceloom.models.retinaface.network import MobileNet, RetinaFaceNetwork
+from faceloom.models.slim68.network import SlimNetwork
+from faceloom.models.yunet.network import YuNetNetwork
 
 
-@pytest.fixture
-def states(yunet_state, facemesh_state):
-    return {"yunet": yunet_state, "facemesh": facemesh_state}
+def back_camera(widths):
+    strides = ((1,) * 7 + (2,)) * 3 + (1,) * 7
+    body = torch.nn.Sequential(*chain(widths, strides, 3))
+    return BlazeFaceNetwork({"backbone": body, "final": Last(widths[-1])}, {8: 16, 16: 16})
 
 
-def test_each_architecture_knows_its_own_weights_only(states):
+NETWORKS = {
+    "arcface": lambda: IResNetNetwork(3, (4, 5, 6, 7), (2, 1, 3, 1), 9),
+    "bisenet": lambda: BiSeNetNetwork((4, 6, 8, 10), (1, 2, 1, 1), context=4, classes=19),
+    "blazeface": lambda: back_camera([8] * 16 + [12] * 8 + [16] * 8),
+    "facemesh": lambda: FaceMeshNetwork([4, 6, 8, 8, 8], hidden=5),
+    "fsanet": lambda: FSANetNetwork([4, 5, 6, 7], 64, primary=3, rows=2, parts=(2, 2, 4)),
+    "ir_se50": lambda: IRSE50Network(16, [16, 16, 32, 32, 48, 64], 9),
+    "loom_detector": lambda: LoomDetectorNetwork((4, 6), 8),
+    "loom_encoder": lambda: LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 5, 12, 9),
+    "loom_landmarker": lambda: LoomLandmarkerNetwork((4, 6, 8, 8, 4), (0, 1, 2, 0, 0), hidden=7),
+    "loom_parser": lambda: LoomParserNetwork((4, 6, 8, 10, 12), (0, 1, 0, 2, 1), head=5),
+    "mobilefacenet": lambda: MobileFaceNetNetwork(
+        6, [(8, 4)] * 5 + [(8, 6)] * 7 + [(8, 5)] * 3, 7, 9
+    ),
+    "pfld": lambda: PFLDNetwork([4, 6, 3, 5, 7], 98),
+    "retinaface": lambda: RetinaFaceNetwork(MobileNet(8), [64, 128, 256], 64),
+    "slim68": lambda: SlimNetwork([4] * 13),
+    "yunet": lambda: YuNetNetwork([4, 6, 8, 8, 8, 8], shared=2),
+}
+"""A small network of every architecture that loads from tensors."""
+GRAPHS = {
+    "facemesh478", "fairface", "fan2d", "genderage", "insightface_landmarks", "peppa", "scrfd",
+    "xseg", "yoloface",
+}  # fmt: skip
+"""Those that load from ONNX graphs only."""
+PROTOCOLS = {
+    "detector": models.Detector,
+    "landmarker": models.Landmarker,
+    "encoder": models.Encoder,
+    "parser": models.Parser,
+    "occluder": models.Occluder,
+    "attributes": models.Attributes,
+    "head pose": models.HeadPose,
+}
+
+
+@pytest.fixture(scope="module")
+def states():
+    torch.manual_seed(0)
+    return {name: build().state_dict() for name, build in NETWORKS.items()}
+
+
+def entry_of(name):
+    (entry,) = (entry for entry in ARCHITECTURES if entry.name == name)
+    return entry
+
+
+def test_the_lists_here_are_whole():
+    assert sorted([*NETWORKS, *GRAPHS]) == sorted(entry.name for entry in ARCHITECTURES)
+    assert not any(entry_of(name).load_graph is None for name in GRAPHS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_architecture_knows_its_own_weights_only(name, states):
     # So the order of the list has no meaning.
-    assert sorted(states) == sorted(entry.name for entry in ARCHITECTURES)
-    for name, state in states.items():
-        assert [entry.name for entry in ARCHITECTURES if entry.detect(state)] == [name]
+    assert [entry.name for entry in ARCHITECTURES if entry.detect(states[name])] == [name]
 
 
 def test_no_architecture_claims_foreign_content():
@@ -34,24 +101,32 @@ def test_no_architecture_claims_foreign_content():
         find_architecture(graph)
 
 
-def test_models_say_what_the_registry_says(states):
-    for entry in ARCHITECTURES:
-        model = entry.load(states[entry.name])
-        assert (model.name, model.role) == (entry.name, entry.role)
-        assert model.licence
-        protocol = {"detector": models.Detector, "landmarker": models.Landmarker}[entry.role]
-        assert isinstance(model, protocol)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_models_say_what_the_registry_says_and_keep_their_weights(name, states):
+    entry = entry_of(name)
+    model = entry.load(states[name])
+    assert (model.name, model.role) == (entry.name, entry.role)
+    assert model.licence
+    assert isinstance(model, PROTOCOLS[entry.role])
+    torch.testing.assert_close(dict(model.network.state_dict()), dict(states[name]))
 
 
-def test_random_weights_come_back_unchanged(states):
-    for entry in ARCHITECTURES:
-        state = entry.load(states[entry.name]).network.state_dict()
-        torch.testing.assert_close(state, states[entry.name])
+@pytest.mark.parametrize("role", ["detector", "landmarker", "encoder", "parser"])
+def test_the_shipped_weights_load_as_the_only_ones_of_their_role(role):
+    assert sum(entry.role == role and entry.built_in is not None for entry in ARCHITECTURES) == 1
+    path = models.built_in(role)
+    assert path.stat().st_size < 3_000_000
+    assert models.load(path, role).role == role
+
+
+def test_shipped_weights_are_small_together():
+    sizes = [entry.built_in.stat().st_size for entry in ARCHITECTURES if entry.built_in]
+    assert sum(sizes) <= 8_000_000
 
 
 def test_built_in_weights_are_named_or_the_lack_of_them(monkeypatch, tmp_path):
-    shipped = replace(ARCHITECTURES[0], role="parser", built_in=tmp_path / "weights.safetensors")
+    shipped = replace(ARCHITECTURES[0], role="occluder", built_in=tmp_path / "weights.safetensors")
     monkeypatch.setattr(registry, "ARCHITECTURES", (*ARCHITECTURES, shipped))
-    assert models.built_in("parser") == tmp_path / "weights.safetensors"
+    assert models.built_in("occluder") == tmp_path / "weights.safetensors"
     with pytest.raises(models.CheckpointError, match="no built-in head pose; choose a file"):
         models.built_in("head pose")

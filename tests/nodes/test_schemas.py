@@ -32,6 +32,7 @@ def describe(node):
         name: {"type": kind, "optional": group == "optional"}
         | {key: options[key] for key in KEPT_OPTIONS if key in options}
         for group, sockets in info["input"].items()
+        if group != "hidden"  # the host's own, of which nothing is saved
         for name, (kind, options) in sockets.items()
     }
     outputs = dict(zip(info["output_name"], info["output"], strict=True))

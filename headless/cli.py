@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ..training.cli import add_train_parser
+from ..training.report import add_measure_parser
 from .graph import WorkflowError, describe
 
 if TYPE_CHECKING:  # Torch takes seconds to import, and `faceloom --help` does not need it.
@@ -130,6 +132,8 @@ def build_parser() -> ArgumentParser:
     get.add_argument("name", metavar="NAME")
     get.add_argument("--to", metavar="DIR", type=Path, help="folder to put it into")
     get.set_defaults(command=get_command)
+    add_train_parser(commands, common)
+    add_measure_parser(commands, common)
     return parser
 
 

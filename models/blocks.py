@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,4 +33,4 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, width, H, W] -> the same shape."""
-        return cast(Tensor, F.relu(x + self.norm(self.second(self.first(x)))))
+        return F.relu(x + self.norm(self.second(self.first(x))))

@@ -220,7 +220,7 @@ class Painter:
 
 def _pose(dice: Random, alone: bool) -> tuple[float, float, float]:
     """Draw a face's size in pixels, its turn in radians, and how far off the middle it may lie."""
-    if alone and dice.random() < 0.3:
+    if alone and dice.random() < 0.5:
         # As the detector's second look shows a face: upright, and of the size it knows best.
         return CLOSE * dice.uniform(0.8, 1.25), math.radians(dice.uniform(-10, 10)), 0.2 * CLOSE
     largest = 1.35 * SIZE if alone and dice.random() < 0.5 else SIZE / 2

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from .trainer import Task
 
 
-def add_train_parser(commands: object, common: ArgumentParser) -> None:
+def add_train_parser(commands: Any, common: ArgumentParser) -> None:
     """Add `train` with a command for every role to the command line."""
-    train: ArgumentParser = commands.add_parser(  # type: ignore[attr-defined]
+    train: ArgumentParser = commands.add_parser(
         "train",
         help="train a built-in network anew",
         description="Train one of the networks that FaceLoom ships. A training that was broken off "
@@ -31,10 +31,18 @@ def add_train_parser(commands: object, common: ArgumentParser) -> None:
             metavar="DIR",
             help="folder with images/ (one face each) and masks/ (palette PNGs, 19 classes)",
         )
-        parser.add_argument("--teacher", type=Path, metavar="FILE", help="network to learn from")
-        parser.add_argument(
-            "--detector", type=Path, metavar="FILE", help="finds the faces (default: built-in)"
-        )
+        if role != "parser":  # which learns from the masks alone
+            parser.add_argument(
+                "--teacher",
+                type=Path,
+                required=True,
+                metavar="FILE",
+                help=f"weights of a {role} to learn from",
+            )
+        if role in ("landmarker", "encoder"):
+            parser.add_argument(
+                "--detector", type=Path, metavar="FILE", help="finds the faces (default: built-in)"
+            )
         parser.add_argument(
             "-o", dest="output", type=Path, required=True, metavar="FILE.safetensors"
         )
@@ -55,12 +63,28 @@ def train_command(args: Namespace) -> None:
     print(args.output)
 
 
+def detector_task(args: Namespace) -> Task:
+    """Let a detector label portraits, and make the built-in detector's task of them."""
+    from .canvases import Painter
+    from .detector import DetectorTask
+    from .negatives import TRAINED_ON, faceless
+    from .pictures import load_pictures
+    from .teaching import labels
+
+    pictures = load_pictures(args.pictures, held_out=False)
+    file = args.output.with_suffix(".labels.safetensors")
+    painter = Painter(
+        *labels(file, pictures, _model(args.teacher, "detector")), faceless(TRAINED_ON)
+    )
+    return DetectorTask(painter, args.seed)
+
+
 def landmarker_task(args: Namespace) -> Task:
     """Let FaceMesh label the pictures, and make the landmarker's task of them."""
     from .landmarker import PICTURE, LandmarkerTask, label
     from .pictures import load_pictures
 
-    detector, teacher = _model(args.detector, "detector"), _teacher(args, "landmarker")
+    detector, teacher = _model(args.detector, "detector"), _model(args.teacher, "landmarker")
     pictures = load_pictures(args.pictures, held_out=False, size=PICTURE)
     return LandmarkerTask(*label(pictures, detector, teacher), args.seed)
 
@@ -79,19 +103,13 @@ def encoder_task(args: Namespace) -> Task:
     from .encoder import SHARDS, EncoderTask, aligned_sources, label_strangers
     from .pictures import load_pictures
 
-    detector, teacher = _model(args.detector, "detector"), _teacher(args, "encoder")
+    detector, teacher = _model(args.detector, "detector"), _model(args.teacher, "encoder")
     if not isinstance(teacher, MobileFaceNet):
         raise ValueError(f"--teacher is {teacher.name}; the encoder learns from MobileFaceNet.")
     sources = aligned_sources(load_pictures(args.pictures, held_out=False), detector)
     # Lessons of another teacher or seed are others, and lie elsewhere.
     folder = args.output.with_suffix(f".{teacher.sha256[:8]}-{args.seed}")
     return EncoderTask(label_strangers(sources, teacher, folder, SHARDS, args.seed), args.seed)
-
-
-def _teacher(args: Namespace, role: Role) -> Any:
-    if args.teacher is None:
-        raise ValueError(f"--teacher is wanted: the weight file of a {role} to learn from.")
-    return _model(args.teacher, role)
 
 
 def _model(path: Path | None, role: Role) -> Any:
@@ -101,7 +119,8 @@ def _model(path: Path | None, role: Role) -> Any:
 
 
 RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
-    "landmarker": (landmarker_task, 15_000, 2e-3),
+    "detector": (detector_task, 12_000, 2e-3),
+    "landmarker": (landmarker_task, 12_000, 2e-3),
     "encoder": (encoder_task, 8_000, 2e-3),
     "parser": (parser_task, 5_500, 2e-3),
 }

@@ -39,7 +39,7 @@ class DetectorTask:
         self.painter = painter
         self.batch = batch
         network = LoomDetectorNetwork(STEM, WIDTH)
-        bias = network.head[1].bias
+        bias = network.box[1].bias
         assert isinstance(bias, Tensor)
         # Few cells hold a face: beginning from that spares the first steps (Lin et al.,
         # arXiv:1708.02002, section 3.3).

@@ -73,7 +73,7 @@ def landmark_errors(
     """
     size = pictures.image.shape[-1]
     errors: dict[str, list[Tensor]] = {name: [] for name in copies(size)}
-    for images in pictures.image.split(8):
+    for images in torch.split(pictures.image, 8):
         upright = _landmarks(teacher, detector, images.float() / 255)
         eyes = torch.stack([upright[:, list(pair), :2].mean(1) for pair in _EYES])
         unit = torch.linalg.norm(eyes[1] - eyes[0], dim=-1)
@@ -107,7 +107,9 @@ def aligned(detector: Detector, pictures: Pictures) -> Iterator[tuple[Crops, Ten
     """Align the pictures' faces as users do: crops of 512 px, and their classes [N, 512, 512]."""
     if pictures.label is None:
         raise ValueError("Measuring a parser wants masks: put them into masks/ beside images/.")
-    for images, label in zip(pictures.image.split(8), pictures.label.split(8), strict=True):
+    for images, label in zip(
+        *(torch.split(x, 8) for x in (pictures.image, pictures.label)), strict=True
+    ):
         frames = images.float() / 255
         faces = first_of_each_frame(detector.detect(frames, 0.5))
         matrix = fit_similarity(faces.keypoints, template_points("ffhq_512", 512))

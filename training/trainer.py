@@ -43,7 +43,7 @@ class Training:
         self.seed = seed
         self.step = 0
         self.curve: list[dict[str, float]] = []
-        network = task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = task.network.to(memory_format=torch.channels_last)
         self.average = {key: value.detach().clone() for key, value in network.state_dict().items()}
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
         self._resume()

@@ -278,6 +278,6 @@ def _levels(pictures: Pictures) -> list[Tensor]:
     levels = [torch.cat([pictures.image, head], 1)]
     while levels[-1].shape[-1] > 32:
         finer = levels[-1]
-        half = [F.avg_pool2d(part.float(), 2).round().to(torch.uint8) for part in finer.split(16)]
-        levels.append(torch.cat(half))
+        half = [F.avg_pool2d(each.float(), 2).round().to(torch.uint8) for each in finer]
+        levels.append(torch.stack(half))
     return levels

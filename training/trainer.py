@@ -13,6 +13,9 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
+SETTLED = 0.6
+"""Share of the steps after which batch normalisations no longer follow the batches."""
+
 
 class Task(Protocol):
     """What is trained, on what, and how it is judged."""
@@ -73,6 +76,8 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * schedule(self.step / self.steps)
         self.task.network.train()
+        if self.step >= SETTLED * self.steps:
+            settle(self.task.network)
         with torch.autocast("cpu", torch.bfloat16):
             terms = self.task.loss(random)
         total = torch.stack([term.float() for term in terms.values()]).sum()
@@ -131,6 +136,18 @@ class Training:
             writer = csv.DictWriter(file, self.curve[0] if self.curve else ["step"])
             writer.writeheader()
             writer.writerows(self.curve)
+
+
+def settle(network: nn.Module) -> None:
+    """Let batch normalisations keep their statistics, and use them as they will after training.
+
+    Batches differ, so dividing by each one's own deviation enlarges more, on average, than dividing
+    by the mean one: a network that only ever saw the former gives too little later. The detector's
+    boxes and points came out 4 % too small.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def schedule(done: float) -> float:

@@ -7,15 +7,16 @@ from pathlib import Path
 from ..architecture import Architecture
 from ..weights import StateDict, fill, matches
 from .adapter import LoomDetector
-from .network import VALUES, LoomDetectorNetwork
+from .network import LoomDetectorNetwork
 
 _STEM = [f"stem.{layer}.conv.weight" for layer in range(2)]
-_WIDTH = "head.1.weight"
+_WIDTH = "box.1.weight"
 _PATTERN = {
     _STEM[0]: (None, 3, 3, 3),
     _STEM[1]: (None, None, 3, 3),
     "merge.0.conv.weight": (None, None, 3, 3),
-    _WIDTH: (VALUES, None, 3, 3),
+    _WIDTH: (5, None, 3, 3),
+    "points.1.weight": (10, None, 3, 3),
 }
 
 

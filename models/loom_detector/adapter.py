@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ...faces import Faces
+from ..candidates import faces_among
 from ..frames import check_frames
 from ..letterbox import letterbox
 from ..roles import Role
@@ -42,26 +43,16 @@ class LoomDetector:
     def detect(self, frames: Tensor, threshold: float, size: int = 640) -> Faces:
         """Find the faces of each frame; see `Detector.detect`."""
         check_frames("FaceLoom's detector", frames)
-        count, _, height, width = frames.shape
-        looks = [self.look(frames, side) for side in look_sizes(max(height, width), size)]
+        looks = [self.look(frames, side) for side in look_sizes(max(frames.shape[-2:]), size)]
         scores, boxes, points = (torch.cat(parts, 1) for parts in zip(*looks, strict=True))
-        # The second look gives 1 at most, so what is fainter than this cannot reach the threshold.
+        # The closer look gives 1 at most, so what is fainter than this cannot reach the threshold.
         faint = max(threshold**2, _FAINTEST)
-        frame, cell = best_boxes(boxes, scores, faint, _OVERLAP)
-        score, box, keypoints = look_closer(
-            self.network, frames, frame, boxes[frame, cell], points[frame, cell]
+        first = faces_among(frames, scores, boxes, points, faint, _OVERLAP)
+        sure, box, keypoints = look_closer(
+            self.network, frames, first.frame, first.box, first.keypoints
         )
-        score = (scores[frame, cell] * score).sqrt()
-        kept = _once(frame, box, score, threshold)
-        return Faces(
-            frame=frame[kept],
-            box=box[kept],
-            score=score[kept],
-            keypoints=keypoints[kept],
-            track=torch.full_like(frame[kept], -1),
-            image_size=(height, width),
-            frames=count,
-        )
+        score = (first.score * sure).sqrt()
+        return _once(replace(first, box=box, keypoints=keypoints, score=score), threshold)
 
     @torch.no_grad()
     def look(self, frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,9 +74,10 @@ def look_sizes(longest: int, size: int) -> list[int]:
     return sizes
 
 
-def _once(frame: Tensor, box: Tensor, score: Tensor, threshold: float) -> Tensor:
-    """Choose among faces [N] of several frames, by frame, the highest score first."""
-    # Far apart, boxes of different frames do not overlap.
-    apart = box + (frame * (box.abs().amax() + 1) * 2)[:, None] if len(box) else box
-    _, kept = best_boxes(apart[None], score[None], threshold, _OVERLAP)
-    return kept[frame[kept].argsort(stable=True)]
+def _once(faces: Faces, threshold: float) -> Faces:
+    """Drop faces below the threshold, and those that overlap a better one of their frame."""
+    side = max(faces.image_size)
+    # Set apart from one another, boxes of different frames do not overlap.
+    apart = faces.box.clamp(-side, 2 * side) + 4 * side * faces.frame[:, None]
+    _, kept = best_boxes(apart[None], faces.score[None], threshold, _OVERLAP)
+    return faces[kept[faces.frame[kept].argsort(stable=True)]]

@@ -1,4 +1,4 @@
-"""FaceLoom's own detector: plain convolutions, three strides, one head for all of them."""
+"""FaceLoom's own detector: plain convolutions, three strides, one pair of heads for all of them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from ..blocks import Residual, conv
 STRIDES = (8, 16, 32)
 VALUES = 15
 """Numbers a cell has: score, box (centre x and y, log width and height), five points (x, y)."""
+_BOX = 5  # of them score and box
 _PRIOR = 4.0  # sides of the box that a cell knows nothing about, in strides
 
 
 class LoomDetectorNetwork(nn.Module):
-    """A pyramid of features, and a head that looks at each of its levels alike.
+    """A pyramid of features, and heads that look at each of its levels alike.
 
     Features come down from coarse levels to fine ones (Lin et al., arXiv:1612.03144). Sharing the
-    head (Tian et al., FCOS, arXiv:1904.01355, section 3.2) shows it every face size at every
+    heads (Tian et al., FCOS, arXiv:1904.01355, section 3.2) shows them every face size at every
     stride, which counts where pictures are few.
 
     Args:
@@ -36,7 +37,10 @@ class LoomDetectorNetwork(nn.Module):
             nn.Sequential(conv(before, width, 2), Residual(width)) for before in inputs
         )
         self.merge = nn.ModuleList(conv(width, width) for _ in STRIDES)
-        self.head = nn.Sequential(conv(width, width), nn.Conv2d(width, VALUES, 3, padding=1))
+        self.box = nn.Sequential(conv(width, width), nn.Conv2d(width, _BOX, 3, padding=1))
+        self.points = nn.Sequential(
+            conv(width, width), nn.Conv2d(width, VALUES - _BOX, 3, padding=1)
+        )
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Run the network.
@@ -56,7 +60,7 @@ class LoomDetectorNetwork(nn.Module):
         for level in (1, 0):
             coarse = F.interpolate(merged[0], scale_factor=2.0, mode="nearest")
             merged.insert(0, self.merge[level](features[level] + coarse))
-        return [self.head(x) for x in merged]
+        return [torch.cat([self.box(x), self.points(x)], 1) for x in merged]
 
 
 def decode(outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -80,8 +84,9 @@ def decode(outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         half = values[..., 3:5].clamp(-5, 5).exp() * (_PRIOR * stride / 2)
         logits.append(values[..., 0])
         boxes.append(torch.cat([centre - half, centre + half], -1))
-        offsets = values[..., 5:].unflatten(-1, (5, 2)) * (2 * stride)
-        points.append(middle[:, None] + offsets)
+        size = 2 * half.prod(-1).sqrt()
+        offsets = values[..., _BOX:].reshape(*size.shape, 5, 2) * size[..., None, None]
+        points.append(centre[..., None, :] + offsets)
     return torch.cat(logits, 1), torch.cat(boxes, 1), torch.cat(points, 1)
 
 

@@ -79,7 +79,7 @@ def test_points_lie_on_their_spots_and_left_stays_left(painter):
         assert eyes[0] * down[1] - eyes[1] * down[0] > 0  # the mouth is below the eyes, unflipped
     assert seen["plain"] > 8
     assert seen["mirrored"] > 8
-    assert seen["neither"] < 4  # a later face may cover a spot
+    assert seen["neither"] < (seen["plain"] + seen["mirrored"]) / 3  # a later face may cover a spot
 
 
 def test_faces_of_all_sizes_and_none(painter):

@@ -56,6 +56,17 @@ def test_broken_off_and_resumed_it_gives_the_weights_of_an_unbroken_training(tmp
         torch.testing.assert_close(other[key], value, rtol=0, atol=0)
 
 
+def test_batch_statistics_settle_before_the_end(tmp_path):
+    run = training(tmp_path, steps=10)
+    norm = run.task.network[1]
+    following = []
+    for _ in range(10):
+        before = norm.running_mean.clone()
+        run._one_step()
+        following.append(not torch.equal(before, norm.running_mean))
+    assert following == [True] * 6 + [False] * 4
+
+
 def test_another_seed_does_not_go_on_with_this_state(tmp_path):
     training(tmp_path, steps=2).run()
     with pytest.raises(ValueError, match="begun with --seed 0"):

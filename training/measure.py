@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..faces import Crops, Faces
 from ..models.roles import Detector, Landmarker, Parser
+from ..models.squares import LEFT_EYE, RIGHT_EYE
 from ..ops.geometry import fit_similarity, invert_affine, transform_points
 from ..ops.templates import template_points
 from ..ops.warp import crop
@@ -26,7 +27,6 @@ PARTS: dict[str, tuple[int, ...]] = {
     "hair": (13,),
 }
 """The parts that a parser is judged by, as classes of CelebAMask-HQ."""
-_EYES = ((33, 133), (263, 362))  # outer and inner corner of each eye among the 468 points
 
 
 def copies(size: int) -> dict[str, Tensor]:
@@ -62,6 +62,8 @@ def landmark_errors(
 ) -> dict[str, Tensor]:
     """Mean distance of the landmarks to the teacher's of the upright picture, in eye distances.
 
+    The eye distance is that of the outer corners, as 300-W takes it (Sagonas et al., 2016).
+
     Args:
         model: what is measured, on faces that `detector` finds in each copy.
         teacher: says where the points are.
@@ -75,8 +77,7 @@ def landmark_errors(
     errors: dict[str, list[Tensor]] = {name: [] for name in copies(size)}
     for images in torch.split(pictures.image, 8):
         upright = _landmarks(teacher, detector, images.float() / 255)
-        eyes = torch.stack([upright[:, list(pair), :2].mean(1) for pair in _EYES])
-        unit = torch.linalg.norm(eyes[1] - eyes[0], dim=-1)
+        unit = (upright[:, RIGHT_EYE, :2] - upright[:, LEFT_EYE, :2]).norm(dim=-1)
         for name, matrix in copies(size).items():
             found = _landmarks(model, detector, make_copy(images, matrix))
             back = invert_affine(matrix[None]).expand(len(images), -1, -1)

@@ -67,7 +67,7 @@ def landmarker(folder: Path, teachers: Path) -> Iterator[str]:
     from .pictures import load_pictures
 
     own, teacher = _own("landmarker"), _teacher("landmarker", teachers)
-    yield "### Landmarker\n\nMean distance to FaceMesh's points, in distances of the eyes' middles."
+    yield "### Landmarker\n\nDistance to FaceMesh's points, over that of the outer eye corners."
     yield "The faces are those that the built-in detector finds in each copy.\n"
     yield "| copy | mean | median | 95th percentile | not found |\n|---|---|---|---|---|"
     errors = landmark_errors(own, teacher, _own("detector"), load_pictures(folder, held_out=True))

@@ -62,6 +62,10 @@ class Painter:
         self.levels = _levels(pictures)
         self.box, self.points = box, points
         self.backgrounds = backgrounds
+        eyes = (points[:, 1] - points[:, 0]).norm(dim=-1)
+        narrow = (box[:, 2:] - box[:, :2]).prod(-1).sqrt() / eyes.clamp(min=1)
+        # Faces seen from the side are few: they are drawn up to four times as often as others.
+        self.draws = (narrow / narrow.median()).square().clamp(1, 4).cumsum(0).tolist()
 
     def __len__(self) -> int:
         return len(self.box)
@@ -127,7 +131,7 @@ class Painter:
         self, dice: Random, canvas: Tensor, crowd: Tensor, alone: bool
     ) -> tuple[Tensor, Tensor, int] | None:
         """Paste a face, unless it would cover others; say where it is and of which kind."""
-        row = dice.randrange(len(self))
+        row = dice.choices(range(len(self)), cum_weights=self.draws)[0]
         mirrored = dice.random() < 0.5
         size, turn, reach = _pose(dice, alone)
         middle = [SIZE / 2 + dice.uniform(-reach, reach) for _ in range(2)]

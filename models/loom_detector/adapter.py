@@ -79,5 +79,7 @@ def _once(faces: Faces, threshold: float) -> Faces:
     side = max(faces.image_size)
     # Set apart from one another, boxes of different frames do not overlap.
     apart = faces.box.clamp(-side, 2 * side) + 4 * side * faces.frame[:, None]
-    _, kept = best_boxes(apart[None], faces.score[None], threshold, _OVERLAP)
+    # A score of 0 is a face that the closer look did not find, whatever the threshold.
+    least = max(threshold, _FAINTEST**2)
+    _, kept = best_boxes(apart[None], faces.score[None], least, _OVERLAP)
     return faces[kept[faces.frame[kept].argsort(stable=True)]]

@@ -9,11 +9,12 @@ from ...ops.geometry import invert_affine, transform_points
 from ...ops.warp import crop
 from .network import decode
 
-CLOSE = 80.0
+CLOSE = 96.0
 """Size in crop pixels, root of the box's area, at which a face is looked at closely."""
-_CROP = 160  # side of the crop
-_AT_ONCE = 64  # faces: a crop's features take a megabyte
+_CROP = 192  # side of the crop
+_AT_ONCE = 64  # faces: the features of each take some megabytes
 _NEAR = 0.35  # intersection over union with the box expected there, above which it is the same face
+_ALIKE = 0.6  # share of the best score above which a candidate has a say
 _MIRRORED = (1, 0, 2, 4, 3)
 
 
@@ -22,7 +23,8 @@ def look_closer(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Look at faces again, upright and close, and at the mirror image of that.
 
-    What both looks say is averaged: a small network errs to one side here and to the other there.
+    What both looks and their best candidates say is averaged: a small network errs to one side here
+    and to the other there.
 
     Args:
         network: a `LoomDetectorNetwork`.
@@ -90,14 +92,19 @@ def turned_boxes(box: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _in_the_middle(network: nn.Module, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The best candidate of each crop about its middle."""
+    """What the candidates about the middle of each crop say.
+
+    The best score, and the mean of boxes and points, each weighted by its score's square.
+    """
     logits, boxes, points = decode(network(crops))
     low, high = (_CROP - CLOSE) / 2, (_CROP + CLOSE) / 2
     shared = (boxes[..., 2:].clamp(max=high) - boxes[..., :2].clamp(min=low)).clamp(min=0).prod(-1)
     union = (boxes[..., 2:] - boxes[..., :2]).prod(-1) + CLOSE**2 - shared
     score = logits.sigmoid() * (shared / union > _NEAR)
-    best, row = score.argmax(1), torch.arange(len(score), device=crops.device)
-    return score[row, best], boxes[row, best], points[row, best]
+    best = score.amax(1, keepdim=True)
+    weight = (score * (score > _ALIKE * best)).square()
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-6)
+    return best[:, 0], (weight[..., None] * boxes).sum(1), (weight[..., None, None] * points).sum(1)
 
 
 def _unmirrored(score: Tensor, box: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:

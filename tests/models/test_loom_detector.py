@@ -15,13 +15,14 @@ from faceloom.models.loom_detector.network import STRIDES, VALUES, LoomDetectorN
 from faceloom.models.weights import CheckpointError
 from faceloom.ops.geometry import transform_points
 
-ASTRONAUT = [[0.0, 0.0]] * 5
+ASTRONAUT = [[203.4, 103.6], [247.5, 104.4], [224.1, 127.7], [204.0, 143.1], [242.9, 143.7]]
+"""Her five points, as YuNet finds them: models.load("yunet_n.safetensors").detect(frame, 0.6)."""
 
 
 class OneFace(nn.Module):
     """Stands in for the network: one face of 64x64 px about (104, 56) px of each canvas.
 
-    In a closer look, 160x160 px, it is one of 80x80 px in the middle, seen with this score.
+    In a closer look, 192x192 px, it is one of 96x96 px in the middle, seen with this score.
     """
 
     def __init__(self, closer=0.9):
@@ -36,9 +37,9 @@ class OneFace(nn.Module):
         for output in outputs:
             output[:, 0] = -9
         pattern = torch.tensor([-1.0, -1, 1, -1, 0, 0, -1, 1, 1, 1])
-        if (height, width) == (160, 160):
-            cell = outputs[1][:, :, 4, 4]  # about (72, 72)
-            score, size = self.closer, 80 / 64
+        if (height, width) == (192, 192):
+            cell = outputs[1][:, :, 5, 5]  # about (88, 88)
+            score, size = self.closer, 96 / 64
         else:
             cell = outputs[0][:, :, 6, 12]  # about (100, 52)
             score, size = 0.8, 2.0
@@ -109,7 +110,7 @@ def test_a_face_comes_out_in_frame_pixels():
 def test_large_frames_are_looked_at_twice_and_the_faces_are_one_list():
     network = OneFace()
     faces = LoomDetector(network).detect(torch.rand(1, 3, 320, 640), 0.5)
-    assert [list(x.shape[-2:]) for x in network.seen] == [[320, 640], [96, 160]] + [[160, 160]] * 2
+    assert [list(x.shape[-2:]) for x in network.seen] == [[320, 640], [96, 160]] + [[192, 192]] * 2
     wanted = torch.tensor([[72.0, 24, 136, 88]])
     torch.testing.assert_close(faces.box, torch.cat([wanted, 4 * wanted]))
 
@@ -118,12 +119,12 @@ def test_faces_that_the_closer_look_moves_onto_one_another_are_one():
     class Two(OneFace):
         def forward(self, images):
             outputs = super().forward(images)
-            if images.shape[-1] != 160:  # the same face again, too far up for the first look
+            if images.shape[-1] != 192:  # the same face again, too far up for the first look
                 outputs[0][:, :, 2, 12] = outputs[0][:, :, 6, 12]
                 outputs[0][:, 0, 2, 12] = 1.0
             else:
-                upper = images[:, 0, 90, 80] > 0.5
-                outputs[1][upper, 2, 4, 4] += 30 / 16
+                upper = images[:, 0, 108, 96] > 0.5
+                outputs[1][upper, 2, 5, 5] += 36 / 16
             return outputs
 
     frames = torch.zeros(3, 3, 100, 180)
@@ -134,8 +135,11 @@ def test_faces_that_the_closer_look_moves_onto_one_another_are_one():
 
 
 def test_a_closer_look_may_see_no_face():
-    faces = LoomDetector(OneFace(closer=0.2)).detect(torch.rand(2, 3, 100, 180), 0.5)
+    frames = torch.rand(2, 3, 100, 180)
+    faces = LoomDetector(OneFace(closer=0.2)).detect(frames, 0.5)
     assert (len(faces), faces.frames, faces.keypoints.shape) == (0, 2, (0, 5, 2))
+    assert len(LoomDetector(OneFace(closer=0.2)).detect(frames, 0.3)) == 2
+    assert len(LoomDetector(OneFace(closer=0.0)).detect(frames, 0.0)) == 0
 
 
 def test_a_closer_look_shows_the_face_upright_and_of_one_size():
@@ -147,7 +151,7 @@ def test_a_closer_look_shows_the_face_upright_and_of_one_size():
     turned = points @ turn.mT + centre
     box = torch.cat([centre[:, 0] - 20, centre[:, 0] + 20], -1)
     found = transform_points(upright(box, turned), turned)
-    torch.testing.assert_close(found, (2 * points + 80).expand(4, -1, -1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(found, (2.4 * points + 96).expand(4, -1, -1), atol=1e-3, rtol=0)
 
 
 def test_mirrored_looks_swap_left_and_right():
@@ -156,15 +160,15 @@ def test_mirrored_looks_swap_left_and_right():
 
         def forward(self, images):
             outputs = super().forward(images)
-            if images.shape[-1] == 160:
-                bright = images.mean((1, 2)).argmax(-1) > 80
-                outputs[1][:, 9, 4, 4] += torch.where(bright, 0.2, -0.2)  # 16 px of the crop
+            if images.shape[-1] == 192:
+                bright = images.mean((1, 2)).argmax(-1) > 96
+                outputs[1][:, 9, 5, 5] += torch.where(bright, 0.2, -0.2)  # box sizes
             return outputs
 
     frame = torch.zeros(1, 3, 100, 180)
     frame[..., 110:] = 1
     faces = LoomDetector(Halves()).detect(frame, 0.5)
-    wanted = [[100.0, 52], [108, 52], [104 + 16 * 64 / 80, 56], [100, 60], [108, 60]]
+    wanted = [[100.0, 52], [108, 52], [104 + 0.2 * 64, 56], [100, 60], [108, 60]]
     torch.testing.assert_close(faces.keypoints[0], torch.tensor(wanted))
 
 
@@ -191,11 +195,10 @@ def test_shipped_weights_find_the_astronaut_however_she_is_turned():
     frame = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[None] / 255
     detector = models.load(ARCHITECTURE.built_in, "detector")
     assert sum(weight.numel() for weight in detector.network.parameters()) == 296_367
-    # What YuNet (yunet_n.safetensors) finds: models.load(path).detect(frame, 0.6)
     wanted = torch.tensor(ASTRONAUT)
     for turns in range(4):
         faces = detector.detect(frame.rot90(-turns, (2, 3)), 0.6)
         assert len(faces) == 1
-        torch.testing.assert_close(faces.keypoints[0], wanted, atol=3.0, rtol=0)
+        torch.testing.assert_close(faces.keypoints[0], wanted, atol=4.0, rtol=0)
         # a quarter turn clockwise of a square picture of 512 px
         wanted = torch.stack([512 - wanted[:, 1], wanted[:, 0]], -1)

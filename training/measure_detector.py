@@ -20,7 +20,7 @@ from .pictures import Pictures
 
 THRESHOLD = 0.6
 """Score that counts: the default of the Detect Faces node."""
-_LARGEST = 4.0  # eye distances a point may be off before it counts as that much
+_LARGEST = 4.0  # eye distances: points off by more count as off by that
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ def measure_portraits(
         name = f"turned {turn:+d} degrees" if turn else "as it is"
         rows.append(_measure(name, detector, pictures, box, points, matrix, side))
     for part in (2, 4, 8, 14):
-        matrix = torch.tensor([[1 / part, 0, 0], [0, 1 / part, 0]])
+        size = side // part
+        matrix = torch.eye(2, 3) * (size / side)
         name = f"1/{part} of the size"
-        rows.append(_measure(name, detector, pictures, box, points, matrix, side // part))
+        rows.append(_measure(name, detector, pictures, box, points, matrix, size))
     return rows
 
 

@@ -121,7 +121,7 @@ def _model(path: Path | None, role: Role) -> Any:
 RECIPES: dict[str, tuple[Callable[[Namespace], Task], int, float]] = {
     "detector": (detector_task, 12_000, 2e-3),
     "landmarker": (landmarker_task, 17_000, 2e-3),
-    "encoder": (encoder_task, 26_000, 2e-3),
+    "encoder": (encoder_task, 13_000, 2e-3),
     "parser": (parser_task, 5_500, 2e-3),
 }
 """Role -> what makes its task of the arguments, steps, and highest learning rate."""

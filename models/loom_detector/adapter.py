@@ -30,7 +30,7 @@ class LoomDetector:
     It looks at a frame at the asked size, and again at a quarter of it, and so on until the whole
     frame is a picture of the size that it was trained on; so faces that fill a frame are found.
     Then it looks closer at each candidate, which places the points and drops most false ones, and
-    once more at each face. A score is the geometric mean of the first two looks'.
+    once more at each face. A score is the geometric mean of all three looks'.
     """
 
     network: nn.Module
@@ -53,7 +53,8 @@ class LoomDetector:
         )
         score = (first.score * sure).sqrt()
         faces = _once(replace(first, box=box, keypoints=keypoints, score=score), threshold)
-        return self._settled(frames, faces)
+        faces = self._settled(frames, faces)
+        return faces[faces.score >= threshold]
 
     def _settled(self, frames: Tensor, faces: Faces) -> Faces:
         """Look closer once more, from the place found by now, and take the middle of both."""
@@ -63,7 +64,8 @@ class LoomDetector:
         share = 0.5 * (sure > 0)[:, None]
         box = torch.lerp(faces.box, box, share)
         keypoints = torch.lerp(faces.keypoints, keypoints, share[..., None])
-        return replace(faces, box=box, keypoints=keypoints)
+        score = (faces.score.square() * sure).pow(1 / 3)
+        return replace(faces, box=box, keypoints=keypoints, score=score)
 
     @torch.no_grad()
     def look(self, frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:

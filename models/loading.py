@@ -13,7 +13,7 @@ from .architecture import Architecture
 from .checkpoints import check_readable, read_tensors
 from .graph import Graph, read_graph
 from .registry import find_architecture
-from .roles import LOADER_NODES, Model, Role
+from .roles import LOADER_NODES, Model, Role, named
 from .weights import CheckpointError, StateDict
 
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "pfld_backbone")
@@ -89,10 +89,10 @@ def _read(path: Path) -> StateDict | Graph:
 
 def _build(content: StateDict | Graph, role: Role | None) -> Model:
     architecture = find_architecture(content)
-    if role not in (None, architecture.role):
+    if role is not None and role != architecture.role:
         raise CheckpointError(
-            f"this is {architecture.name}, a {architecture.role}, where a {role} is wanted; "
-            f"use {LOADER_NODES[architecture.role]} for it."
+            f"this is {architecture.name}, {named(architecture.role)}, "
+            f"where {named(role)} is wanted; use {LOADER_NODES[architecture.role]} for it."
         )
     if not isinstance(content, Graph):
         return architecture.load(content)

@@ -24,6 +24,13 @@ LOADER_NODES: dict[Role, str] = {
 """Display name of the node that loads each role, for messages."""
 
 
+def named(role: Role) -> str:
+    """Give a role its article, for messages: an encoder, a head pose, attributes."""
+    if role == "attributes":
+        return role
+    return f"an {role}" if role[0] in "eo" else f"a {role}"
+
+
 class Model(Protocol):
     """A network with its own preprocessing, which plays one role.
 

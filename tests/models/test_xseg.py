@@ -109,7 +109,7 @@ def test_files_are_found_by_content(tmp_path):
     onnx.save(channels_last(), str(tmp_path / "mask.onnx"))
     model = models.load(tmp_path / "mask.onnx", "occluder")
     assert isinstance(model, XSeg)
-    with pytest.raises(models.CheckpointError, match="occluder, where a parser is wanted"):
+    with pytest.raises(models.CheckpointError, match="an occluder, where a parser is wanted"):
         models.load(tmp_path / "mask.onnx", "parser")
 
 

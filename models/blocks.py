@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .weights import StateDict
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -34,3 +37,27 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, width, H, W] -> the same shape."""
         return F.relu(x + self.norm(self.second(self.first(x))))
+
+
+def strided_stages(widths: Sequence[int], blocks: Sequence[int]) -> list[nn.Sequential]:
+    """Stages of an encoder of pictures: each halves the size, then has residual blocks.
+
+    Args:
+        widths: channels of each stage.
+        blocks: residual blocks of each stage.
+    """
+    return [
+        nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
+        for before, width, count in zip((3, *widths), widths, blocks, strict=False)
+    ]
+
+
+def stage_sizes(state: StateDict, name: str) -> tuple[list[int], list[int]]:
+    """Widths and blocks of `strided_stages`, from weights that hold them under a name."""
+    stages = range(len({key.split(".")[1] for key in state if key.startswith(f"{name}.")}))
+    widths = [state[f"{name}.{stage}.0.conv.weight"].shape[0] for stage in stages]
+    blocks = [
+        len({key.split(".")[2] for key in state if key.startswith(f"{name}.{stage}.")}) - 1
+        for stage in stages
+    ]
+    return widths, blocks

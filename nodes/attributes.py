@@ -9,14 +9,12 @@ from torch import Tensor
 
 from ..faces import Faces
 from ..faces.select import rank_in_frame
-from ..host.device import compute_device
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from ..host.progress import steps
 from ..models import Attributes
 from ..models import HeadPose as HeadPoseModel
 from ..ops.head_pose import head_pose as pose_of_landmarks
-from .chunks import CHUNK
+from .chunks import faces_in_chunks
 from .inputs import frames_of, naming
 from .sockets import AttributesSocket, FacesSocket, HeadPoseSocket
 
@@ -172,9 +170,7 @@ def _pose_of_landmarks(faces: Faces) -> Tensor:
 
 def _by_chunk(ask: Callable[[Faces], tuple[Tensor, ...]], faces: Faces) -> list[Tensor]:
     """Ask a model about a few faces at a time; each of its answers for all faces."""
-    faces = faces.to(compute_device())
-    chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
-    answers = [ask(chunk) for chunk in steps(chunks)]
+    answers = [ask(chunk) for chunk in faces_in_chunks(faces)]
     return [torch.cat(parts) for parts in zip(*answers, strict=True)]
 
 

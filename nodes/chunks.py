@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from ..faces import Faces
+from ..host.device import compute_device
 from ..host.progress import steps
 
 CHUNK = 8
@@ -25,3 +27,9 @@ def in_chunks(function: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> 
     pieces = zip(*(torch.split(batch, CHUNK) for batch in batches), strict=True)
     results = [function(*piece) for piece in steps(list(pieces))]
     return [torch.cat(parts) for parts in zip(*results, strict=True)]
+
+
+def faces_in_chunks(faces: Faces) -> Iterator[Faces]:
+    """Give faces a few at a time, on the compute device."""
+    faces = faces.to(compute_device())
+    return steps([faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)])

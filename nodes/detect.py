@@ -16,7 +16,7 @@ from ..host.progress import steps
 from ..models import Detector, Landmarker
 from ..models.views import ANGLES, detect_views
 from ..ops.landmark_sets import keypoints_from_landmarks
-from .chunks import CHUNK
+from .chunks import CHUNK, faces_in_chunks
 from .inputs import frames_of
 from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
 
@@ -150,9 +150,7 @@ class FindLandmarks(io.ComfyNode):
         if not len(faces):
             return io.NodeOutput(faces)
         network = landmarker.use()
-        faces = faces.to(compute_device())
-        chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
-        found = Faces.cat([network.find(frames, chunk) for chunk in steps(chunks)])
+        found = Faces.cat([network.find(frames, chunk) for chunk in faces_in_chunks(faces)])
         if refine_keypoints and found.landmarks is not None:
             found = replace(found, keypoints=keypoints_from_landmarks(found.landmarks))
         return io.NodeOutput(found)

@@ -16,9 +16,8 @@ from ..faces.similarity import (
 from ..host.device import compute_device
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from ..host.progress import steps
 from ..models import Encoder
-from .chunks import CHUNK
+from .chunks import faces_in_chunks
 from .inputs import frames_of, naming
 from .sockets import CropsSocket, EncoderSocket, FacesSocket, IdentitySocket
 
@@ -103,10 +102,8 @@ def encode(
     network: Encoder, frames: Tensor, faces: Faces, reference: Crops | None = None
 ) -> Identity:
     """Embed the faces of frames [B,3,H,W], a few at a time; no face does not need the network."""
-    faces = faces.to(compute_device())
-    chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
-    vectors = [network.encode(frames, chunk) for chunk in steps(chunks)]
-    embedding = torch.cat(vectors) if vectors else torch.zeros(0, 0, device=faces.device)
+    vectors = [network.encode(frames, chunk) for chunk in faces_in_chunks(faces)]
+    embedding = torch.cat(vectors) if vectors else torch.zeros(0, 0, device=compute_device())
     return Identity(embedding, network.space, reference, network.sha256)
 
 

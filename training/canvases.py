@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.loom_detector.closer import CLOSE, turned_boxes
+from ..models.loom_detector.closer import CLOSE, MIRRORED, turned_boxes
 from ..ops.geometry import transform_points
 from .pictures import Pictures
 
@@ -25,7 +25,6 @@ MOST = 6
 """Faces a canvas has at most."""
 NOTHING, FACE, UNCLEAR = 0, 1, 2
 """What an entry of `Canvases.kind` may be; an unclear face is neither to be found nor to be not."""
-_MIRRORED = (1, 0, 2, 4, 3)
 _CLOTH = 18
 _SMALLEST = 12.0  # px; below it there is not enough of a face to learn from
 _VISIBLE = 0.55  # share of a box that must lie on the canvas
@@ -141,7 +140,7 @@ class Painter:
             return None
         self._paste(canvas, row, matrix, dice.choices(("square", "head", "oval"), (5, 4, 2))[0])
         points = transform_points(matrix[None], self.points[row][None])[0]
-        points = points[list(_MIRRORED)] if mirrored else points
+        points = points[list(MIRRORED)] if mirrored else points
         whole = torch.tensor([0.0, 0.0, SIZE, SIZE])
         clear = size >= _SMALLEST and float(_shared(whole[None], box, of_second=True)) > _VISIBLE
         return box, points, FACE if clear else UNCLEAR

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
+from ..faces.select import take
 from ..models.loom_encoder.network import LoomEncoderNetwork
 from ..models.mobilefacenet.adapter import MobileFaceNet, normalise
 from ..models.roles import Detector
@@ -19,7 +20,6 @@ from ..ops.geometry import fit_similarity
 from ..ops.templates import template_points
 from ..ops.warp import crop
 from .augment import uniform
-from .landmarker import first_of_each_frame
 from .pictures import Pictures
 from .strangers import DETAIL, MARGIN, SIZE, SOURCE, draw_strangers
 
@@ -84,7 +84,7 @@ def aligned_sources(pictures: Pictures, detector: Detector) -> Tensor:
     sources = []
     for start in tqdm(range(0, len(pictures), 16), desc="faces", disable=None):
         frames = pictures.image[start : start + 16].float() / 255
-        faces = first_of_each_frame(detector.detect(frames, 0.5))
+        faces = take(detector.detect(frames, 0.5), [0])
         target = (template_points(MobileFaceNet.template, SIZE) + 0.5 + MARGIN) * DETAIL
         matrix = fit_similarity(faces.keypoints, target)
         crops = crop(frames, matrix, faces.frame, SOURCE, padding="zeros").clamp(0, 1)

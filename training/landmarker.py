@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
-from ..faces import Faces
+from ..faces.select import take
 from ..models.loom_landmarker.adapter import LANDMARKS_MARGIN
 from ..models.loom_landmarker.network import INPUT, POINTS, LoomLandmarkerNetwork
 from ..models.roles import Detector, Landmarker
@@ -96,20 +96,13 @@ def label(pictures: Pictures, detector: Detector, teacher: Landmarker) -> tuple[
     rows, points = [], []
     for start in tqdm(range(0, len(images), 8), desc="teacher", disable=None):
         frames = images[start : start + 8].float() / 255
-        faces = first_of_each_frame(detector.detect(frames, 0.5))
+        faces = take(detector.detect(frames, 0.5), [0])
         found = teacher.find(frames, faces).landmarks
         rows.append(faces.frame + start)
         points.append(cast(Tensor, found))
     row = torch.cat(rows)
     kept = replace(pictures, image=images[row], label=None, names=tuple(names[i] for i in row))
     return kept, torch.cat(points)
-
-
-def first_of_each_frame(faces: Faces) -> Faces:
-    """Keep each frame's face of the highest score."""
-    first = torch.ones(len(faces), dtype=torch.bool)
-    first[1:] = faces.frame[1:] != faces.frame[:-1]
-    return faces[first]
 
 
 @torch.no_grad()

@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..faces import Crops, Faces
+from ..faces.select import take
 from ..models.roles import Detector, Landmarker, Parser
 from ..models.squares import LEFT_EYE, RIGHT_EYE
 from ..ops.geometry import fit_similarity, invert_affine, transform_points
 from ..ops.templates import template_points
 from ..ops.warp import crop
 from .augment import cut
-from .landmarker import first_of_each_frame
 from .pictures import Pictures
 
 PARTS: dict[str, tuple[int, ...]] = {
@@ -34,15 +34,16 @@ def copies(size: int) -> dict[str, Tensor]:
     upright = torch.eye(2, 3)
     return {
         "upright": upright,
-        "turned by 30 degrees": _turn(30.0, size),
-        "turned by -30 degrees": _turn(-30.0, size),
+        "turned by 30 degrees": turn(30, size),
+        "turned by -30 degrees": turn(-30, size),
         "half size": upright / 2,
         "quarter size": upright / 4,
     }
 
 
-def _turn(degrees: float, size: int) -> Tensor:
-    angle = torch.tensor(degrees).deg2rad()
+def turn(degrees: float, size: int) -> Tensor:
+    """Matrix [2, 3] that turns a square of `size` pixels clockwise about its middle."""
+    angle = torch.tensor(float(degrees)).deg2rad()
     cos, sin = angle.cos(), angle.sin()
     linear = torch.stack([cos, -sin, sin, cos]).reshape(2, 2)
     middle = torch.full((2, 1), size / 2)
@@ -50,10 +51,11 @@ def _turn(degrees: float, size: int) -> Tensor:
 
 
 def make_copy(images: Tensor, matrix: Tensor) -> Tensor:
-    """Move pictures [B, 3, S, S] uint8 by a transform of `copies`, black beyond their borders."""
-    scale = float(torch.linalg.det(matrix[:, :2]).sqrt())
-    if scale < 1:
-        return F.interpolate(images.float() / 255, scale_factor=scale, mode="area")
+    """Move pictures [B, 3, S, S] uint8 by a turn or a reduction, black beyond their borders."""
+    scale = matrix[0, 0]
+    if torch.equal(matrix[:, :2], scale.abs() * torch.eye(2)):
+        size = round(float(scale) * images.shape[-1])
+        return F.interpolate(images.float() / 255, (size, size), mode="area")
     return cut(images, matrix.expand(len(images), -1, -1), images.shape[-1])
 
 
@@ -112,7 +114,7 @@ def aligned(detector: Detector, pictures: Pictures) -> Iterator[tuple[Crops, Ten
         *(torch.split(x, 8) for x in (pictures.image, pictures.label)), strict=True
     ):
         frames = images.float() / 255
-        faces = first_of_each_frame(detector.detect(frames, 0.5))
+        faces = take(detector.detect(frames, 0.5), [0])
         matrix = fit_similarity(faces.keypoints, template_points("ffhq_512", 512))
         crops = Crops(crop(frames, matrix, faces.frame, 512), matrix, faces, "ffhq_512")
         yield crops, cut(label[faces.frame].float(), matrix, 512, "nearest")[:, 0].round().long()
@@ -120,7 +122,7 @@ def aligned(detector: Detector, pictures: Pictures) -> Iterator[tuple[Crops, Ten
 
 def _landmarks(model: Landmarker, detector: Detector, frames: Tensor) -> Tensor:
     """Landmarks [B, 468, 3] of each frame's best face; NaN where there is none."""
-    faces: Faces = model.find(frames, first_of_each_frame(detector.detect(frames, 0.5)))
+    faces: Faces = model.find(frames, take(detector.detect(frames, 0.5), [0]))
     points = torch.full((len(frames), model.points, 3), torch.nan)
     if faces.landmarks is not None:
         points[faces.frame] = faces.landmarks

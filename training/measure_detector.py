@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -14,7 +13,7 @@ from ..models.loom_detector.closer import turned_boxes
 from ..models.roles import Detector
 from ..models.suppression import pairwise_iou
 from ..ops.geometry import transform_points
-from .augment import cut
+from .measure import make_copy, turn
 from .negatives import faceless
 from .pictures import Pictures
 
@@ -66,15 +65,13 @@ def measure_portraits(
     """
     side = pictures.image.shape[-1]
     rows = []
-    for turn in (0, 30, -30, 60, -60, 90, 180):
-        matrix = _turn_about_middle(turn, side)
-        name = f"turned {turn:+d} degrees" if turn else "as it is"
-        rows.append(_measure(name, detector, pictures, box, points, matrix, side))
+    for degrees in (0, 30, -30, 60, -60, 90, 180):
+        name = f"turned {degrees:+d} degrees" if degrees else "as it is"
+        rows.append(_measure(name, detector, pictures, box, points, turn(degrees, side)))
     for part in (2, 4, 8, 14):
-        size = side // part
-        matrix = torch.eye(2, 3) * (size / side)
+        matrix = torch.eye(2, 3) * (side // part / side)
         name = f"1/{part} of the size"
-        rows.append(_measure(name, detector, pictures, box, points, matrix, size))
+        rows.append(_measure(name, detector, pictures, box, points, matrix))
     return rows
 
 
@@ -85,13 +82,12 @@ def _measure(
     box: Tensor,
     points: Tensor,
     matrix: Tensor,
-    size: int,
 ) -> Row:
     found, errors, others = 0, [], 0
     for image, its_box, its_points in tqdm(
         zip(pictures.image, box, points, strict=True), copy, len(box), disable=None
     ):
-        faces = detector.detect(_copy(image, matrix, size), THRESHOLD)
+        faces = detector.detect(make_copy(image[None], matrix), THRESHOLD)
         overlap = overlaps(faces, turned_boxes(its_box[None], matrix[None])[0])
         others += int((overlap <= 0.5).sum())
         if len(faces) and overlap.max() > 0.5:
@@ -103,26 +99,9 @@ def _measure(
     return Row(copy, len(box), found / len(box), sum(errors) / max(1, len(errors)), others)
 
 
-def _copy(image: Tensor, matrix: Tensor, size: int) -> Tensor:
-    if size == image.shape[-1]:
-        return (
-            image[None].float() / 255 if matrix[0, 0] == 1 else cut(image[None], matrix[None], size)
-        )
-    return F.interpolate(image[None].float() / 255, (size, size), mode="area")
-
-
 def overlaps(faces: Faces, box: Tensor) -> Tensor:
     """Intersection over union [N] of each face's box and one box [4]."""
     return pairwise_iou(torch.cat([box[None], faces.box])[None])[0, 0, 1:]
-
-
-def _turn_about_middle(degrees: float, side: int) -> Tensor:
-    """Matrix [2, 3] that turns a square of `side` pixels clockwise about its middle."""
-    angle = torch.tensor(float(degrees)).deg2rad()
-    cos, sin = angle.cos(), angle.sin()
-    linear = torch.stack([cos, -sin, sin, cos]).reshape(2, 2)
-    middle = torch.full((2,), side / 2)
-    return torch.cat([linear, (middle - linear @ middle)[:, None]], 1)
 
 
 def false_hits(detector: Detector, names: tuple[str, ...], size: int = 640) -> dict[str, int]:

@@ -12,10 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from ..models.loom_detector.closer import MIRRORED
 from ..models.roles import Detector
 from .pictures import Pictures
-
-_MIRRORED = (1, 0, 2, 4, 3)
 
 
 def labels(file: Path, pictures: Pictures, teacher: Detector) -> tuple[Pictures, Tensor, Tensor]:
@@ -92,6 +91,6 @@ def _views(teacher: Detector, frames: Tensor, size: int) -> list[tuple[Tensor, T
         if frame == 1:
             box = torch.stack([width - box[2], box[1], width - box[0], box[3]])
             points = points * torch.tensor([-1.0, 1.0]) + torch.tensor([float(width), 0.0])
-            points = points[list(_MIRRORED)]
+            points = points[list(MIRRORED)]
         views.append((box, points))
     return views

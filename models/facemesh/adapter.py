@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ...faces import Faces
-from ...ops.geometry import invert_affine, transform_points
-from ...ops.warp import crop
 from ..frames import check_frames
 from ..roles import Role
-from ..squares import square_about_box, square_about_landmarks
+from ..squares import find_points, square_about_box, square_about_landmarks
 from .network import INPUT, POINTS
 
 # Sides of the two crops, as multiples of the box's and of the landmarks' longer side. Measured on
@@ -40,13 +38,11 @@ class FaceMesh:
         """Add landmarks to faces; see `Landmarker.find`."""
         check_frames("FaceMesh", frames, faces)
         box = square_about_box(faces.box, faces.keypoints, INPUT, _BOX_MARGIN)
-        first = self._look(frames, faces.frame, box)
+        first = find_points(frames, faces.frame, box, INPUT, self._read)
         square = square_about_landmarks(first, INPUT, _LANDMARKS_MARGIN)
-        landmarks = self._look(frames, faces.frame, square)
+        landmarks = find_points(frames, faces.frame, square, INPUT, self._read)
         return replace(faces, landmarks=landmarks)
 
-    def _look(self, frames: Tensor, frame: Tensor, matrix: Tensor) -> Tensor:
-        """Run the network on one crop a face; points [N, 468, 3] in frame pixels."""
-        crops = crop(frames, matrix, frame, INPUT, padding="zeros").float().clamp(0, 1)
-        points, _ = self.network(2 * crops - 1)
-        return transform_points(invert_affine(matrix), points)
+    def _read(self, crops: Tensor) -> Tensor:
+        points: Tensor = self.network(2 * crops - 1)[0]
+        return points

@@ -15,7 +15,8 @@ _CROP = 192  # side of the crop
 _AT_ONCE = 64  # faces: the features of each take some megabytes
 _NEAR = 0.35  # intersection over union with the box expected there, above which it is the same face
 _ALIKE = 0.6  # share of the best score above which a candidate has a say
-_MIRRORED = (1, 0, 2, 4, 3)
+MIRRORED = (1, 0, 2, 4, 3)
+"""Which of the five points each is in a mirror image."""
 
 
 def look_closer(
@@ -110,4 +111,4 @@ def _in_the_middle(network: nn.Module, crops: Tensor) -> tuple[Tensor, Tensor, T
 def _unmirrored(score: Tensor, box: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     box = torch.stack([_CROP - box[:, 2], box[:, 1], _CROP - box[:, 0], box[:, 3]], -1)
     turned = torch.stack([_CROP - points[..., 0], points[..., 1]], -1)
-    return score, box, turned[:, list(_MIRRORED)]
+    return score, box, turned[:, list(MIRRORED)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..architecture import Architecture
+from ..blocks import stage_sizes
 from ..weights import StateDict, digest, fill, matches
 from .adapter import LoomEncoder
 from .network import LoomEncoderNetwork
@@ -25,12 +26,7 @@ def detect(state: StateDict) -> bool:
 
 def load(state: StateDict) -> LoomEncoder:
     """Build the encoder with the widths and blocks that the weights have."""
-    stages = len({key.split(".")[1] for key in state if key.startswith("stages.")})
-    widths = [state[f"stages.{stage}.0.conv.weight"].shape[0] for stage in range(stages)]
-    blocks = [
-        len({key.split(".")[2] for key in state if key.startswith(f"stages.{stage}.")}) - 1
-        for stage in range(stages)
-    ]
+    widths, blocks = stage_sizes(state, "stages")
     wide, narrow = state["widen.weight"].shape[:2]
     length = state["linear.weight"].shape[0]
     network = fill(lambda: LoomEncoderNetwork(widths, blocks, narrow, wide, length), state)

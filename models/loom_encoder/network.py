@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..blocks import Residual, conv
+from ..blocks import strided_stages
 
 INPUT = 112
 
@@ -32,13 +32,7 @@ class LoomEncoderNetwork(nn.Module):
         self, widths: Sequence[int], blocks: Sequence[int], narrow: int, wide: int, length: int
     ) -> None:
         super().__init__()
-        inputs = (3, *widths)
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
-                for before, width, count in zip(inputs, widths, blocks, strict=False)
-            )
-        )
+        self.stages = nn.Sequential(*strided_stages(widths, blocks))
         self.narrow = nn.Conv2d(widths[-1], narrow, 1, bias=False)
         self.norm = nn.BatchNorm2d(narrow)
         self.widen = nn.Conv2d(narrow, wide, 1, bias=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..architecture import Architecture
+from ..blocks import stage_sizes
 from ..weights import StateDict, fill, matches
 from .adapter import LoomLandmarker
 from .network import POINTS, LoomLandmarkerNetwork
@@ -24,12 +25,7 @@ def detect(state: StateDict) -> bool:
 
 def load(state: StateDict) -> LoomLandmarker:
     """Build the landmarker with the widths and blocks that the weights have."""
-    stages = len({key.split(".")[1] for key in state if key.startswith("stages.")})
-    widths = [state[f"stages.{stage}.0.conv.weight"].shape[0] for stage in range(stages)]
-    blocks = [
-        len({key.split(".")[2] for key in state if key.startswith(f"stages.{stage}.")}) - 1
-        for stage in range(stages)
-    ]
+    widths, blocks = stage_sizes(state, "stages")
     hidden = state["describe.weight"].shape[0]
     return LoomLandmarker(fill(lambda: LoomLandmarkerNetwork(widths, blocks, hidden), state))
 

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..blocks import Residual, conv
+from ..blocks import strided_stages
 
 INPUT = 128
 POINTS = 468
@@ -28,13 +28,7 @@ class LoomLandmarkerNetwork(nn.Module):
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int], hidden: int) -> None:
         super().__init__()
-        inputs = (3, *widths)
-        self.stages = nn.Sequential(
-            *(
-                nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
-                for before, width, count in zip(inputs, widths, blocks, strict=False)
-            )
-        )
+        self.stages = nn.Sequential(*strided_stages(widths, blocks))
         last = INPUT >> len(widths)
         self.describe = nn.Linear(widths[-1] * last * last, hidden)
         self.shape = nn.Linear(hidden, 3 * POINTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..architecture import Architecture
+from ..blocks import stage_sizes
 from ..weights import StateDict, fill, matches
 from .adapter import LoomParser
 from .network import CLASSES, LoomParserNetwork
@@ -24,12 +25,7 @@ def detect(state: StateDict) -> bool:
 
 def load(state: StateDict) -> LoomParser:
     """Build the parser with the widths and blocks that the weights have."""
-    stages = len({key.split(".")[1] for key in state if key.startswith("down.")})
-    widths = [state[f"down.{stage}.0.conv.weight"].shape[0] for stage in range(stages)]
-    blocks = [
-        len({key.split(".")[2] for key in state if key.startswith(f"down.{stage}.")}) - 1
-        for stage in range(stages)
-    ]
+    widths, blocks = stage_sizes(state, "down")
     head = state["head.conv.weight"].shape[0]
     return LoomParser(fill(lambda: LoomParserNetwork(widths, blocks, head), state))
 

@@ -9,7 +9,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..blocks import Residual, conv
+from ..blocks import conv, strided_stages
 
 INPUT = 256
 CLASSES = 19
@@ -28,10 +28,7 @@ class LoomParserNetwork(nn.Module):
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int], head: int) -> None:
         super().__init__()
-        self.down = nn.ModuleList(
-            nn.Sequential(conv(before, width, 2), *(Residual(width) for _ in range(count)))
-            for before, width, count in zip((3, *widths), widths, blocks, strict=False)
-        )
+        self.down = nn.ModuleList(strided_stages(widths, blocks))
         self.up = nn.ModuleList(conv(coarse, fine) for coarse, fine in pairwise(reversed(widths)))
         self.head = conv(widths[0], head)
         self.classes = nn.Conv2d(head, CLASSES, 3, padding=1)

@@ -13,7 +13,7 @@ from .architecture import Architecture
 from .checkpoints import check_readable, read_tensors
 from .graph import Graph, read_graph
 from .registry import find_architecture
-from .roles import LOADER_NODES, Model, Role, named
+from .roles import Model, Role, named, where_to_load
 from .weights import CheckpointError, StateDict
 
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "pfld_backbone")
@@ -92,7 +92,7 @@ def _build(content: StateDict | Graph, role: Role | None) -> Model:
     if role is not None and role != architecture.role:
         raise CheckpointError(
             f"this is {architecture.name}, {named(architecture.role)}, "
-            f"where {named(role)} is wanted; use {LOADER_NODES[architecture.role]} for it."
+            f"where {named(role)} is wanted; {where_to_load(architecture.role)}."
         )
     if not isinstance(content, Graph):
         return architecture.load(content)

@@ -6,10 +6,20 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
-from ..faces import Crops, Faces
+from ..faces import Crops, Faces, Identity
 
 Role: TypeAlias = Literal[
-    "detector", "landmarker", "encoder", "parser", "occluder", "attributes", "head pose"
+    "detector",
+    "landmarker",
+    "encoder",
+    "parser",
+    "occluder",
+    "attributes",
+    "head pose",
+    "swapper",
+    "refiner",
+    "restorer",
+    "discriminator",
 ]
 
 LOADER_NODES: dict[Role, str] = {
@@ -20,8 +30,19 @@ LOADER_NODES: dict[Role, str] = {
     "occluder": "Load Face Occluder",
     "attributes": "Load Face Attributes",
     "head pose": "Load Head Pose",
+    "swapper": "Load Swap Generator",
+    "refiner": "Load Face Refiner",
+    "restorer": "Load Face Restorer",
 }
-"""Display name of the node that loads each role, for messages."""
+"""Display name of the node that loads each role, for messages; a discriminator has none, because
+it only judges pictures while a generator is trained."""
+
+
+def where_to_load(role: Role) -> str:
+    """Say what to do with weights of a role, for messages."""
+    if role not in LOADER_NODES:
+        return "it only serves training, and no node uses it"
+    return f"use {LOADER_NODES[role]} for it"
 
 
 def named(role: Role) -> str:
@@ -178,4 +199,102 @@ class HeadPose(Model, Protocol):
         Returns:
             [N, 3] float32 yaw, pitch and roll in degrees. Positive yaw looks to the image's right,
             positive pitch looks up, positive roll is turned clockwise in the image.
+        """
+
+
+@runtime_checkable
+class Swapper(Model, Protocol):
+    """Gives aligned faces the identity of other ones, and keeps all else of them."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops that it takes and gives, in pixels."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Alignments that it was trained for, as Align Faces calls them, the best one first."""
+
+    @property
+    def space(self) -> str:
+        """Name of the embedding space that it wants; "" where the weights do not tell."""
+
+    @property
+    def length(self) -> int:
+        """D, numbers of an embedding."""
+
+    @property
+    def encoder(self) -> str:
+        """Weights whose encoder gives those embeddings, for messages."""
+
+    def swap(self, crops: Crops, *identities: Identity) -> tuple[Tensor, ...]:
+        """Swap faces.
+
+        Args:
+            crops: N crops of `size` pixels, aligned to one of `templates`.
+            identities: any number of lists of N identities, a row for each crop. What is read from
+                the crops is read once for all lists.
+
+        Returns:
+            For each list, [N, 3, S, S] float32 RGB 0..1.
+        """
+
+
+@runtime_checkable
+class Refiner(Model, Protocol):
+    """Brings back what a swap lost of the target: hands, hair and glasses before the face."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops that it takes and gives, in pixels."""
+
+    def refine(self, swapped: Tensor, target: Tensor, reconstructed: Tensor) -> Tensor:
+        """Refine swapped crops.
+
+        Args:
+            swapped: [N, 3, S, S] float32 RGB 0..1, the target with the source's identity.
+            target: [N, 3, S, S], the crops before the swap.
+            reconstructed: [N, 3, S, S], the target swapped onto itself, with its own identity.
+
+        Returns:
+            [N, 3, S, S] float32 RGB 0..1.
+        """
+
+
+@runtime_checkable
+class Restorer(Model, Protocol):
+    """Sharpens blurred and damaged faces."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the pictures that it takes, in pixels."""
+
+    @property
+    def template(self) -> str:
+        """Alignment that it was trained for, a key of `ops.templates.TEMPLATES`."""
+
+    def restore(self, images: Tensor, fidelity: float) -> Tensor:
+        """Restore aligned faces.
+
+        Args:
+            images: [N, 3, S, S] float32 RGB 0..1.
+            fidelity: 0..1, how closely to keep to the picture instead of inventing detail; most
+                restorers know no such choice and ignore it.
+
+        Returns:
+            [N, 3, R, R] float32 RGB 0..1, of S or a multiple of it.
+        """
+
+
+@runtime_checkable
+class Discriminator(Model, Protocol):
+    """Tells generated pictures from real ones, while a generator is trained."""
+
+    def judge(self, images: Tensor) -> list[Tensor]:
+        """Judge pictures.
+
+        Args:
+            images: [N, 3, H, W] float RGB -1..1; gradients flow to them.
+
+        Returns:
+            A map of scores [N, 1, h, w] for each scale, the finest first; higher is more real.
         """

@@ -24,7 +24,10 @@ from .loaders import (
     LoadFaceLandmarker,
     LoadFaceOccluder,
     LoadFaceParser,
+    LoadFaceRefiner,
+    LoadFaceRestorer,
     LoadHeadPose,
+    LoadSwapGenerator,
 )
 from .masks import FaceMask, GrowFeatherMask
 from .match import MatchIdentity
@@ -43,6 +46,9 @@ NODES: list[type[io.ComfyNode]] = [
     LoadFaceOccluder,
     LoadFaceAttributes,
     LoadHeadPose,
+    LoadSwapGenerator,
+    LoadFaceRefiner,
+    LoadFaceRestorer,
     DetectFaces,
     SelectFaces,
     SelectFacesByAttributes,

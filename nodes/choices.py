@@ -60,7 +60,7 @@ def verdict(choice: str, role: models.Role) -> bool | str:
         if not choice.startswith(DOWNLOAD):
             find_weights(choice, role)
         elif (entry := find_download(choice)).role != role:
-            return f"{entry.file} is no {role}; use {models.LOADER_NODES[entry.role]} for it."
+            return f"{entry.file} is no {role}; {models.where_to_load(entry.role)}."
     except FileNotFoundError as error:
         offers = [label(entry) for entry in entries_of(choice) if entry.address]
         return f"{error} Or choose {offers[0]!r}." if offers else str(error)

@@ -16,6 +16,9 @@ from .sockets import (
     LandmarkerSocket,
     OccluderSocket,
     ParserSocket,
+    RefinerSocket,
+    RestorerSocket,
+    SwapperSocket,
 )
 
 
@@ -139,4 +142,37 @@ class LoadHeadPose(_Loader):
     socket = HeadPoseSocket
     does = "measures how heads are turned: yaw, pitch and roll"
     aliases = ("yaw", "pitch", "roll", "fsanet")
+    has_built_in = False
+
+
+class LoadSwapGenerator(_Loader):
+    """FL_SWAPPER from a file."""
+
+    role = "swapper"
+    node_id = "FaceLoomLoadSwapGenerator"
+    socket = SwapperSocket
+    does = "gives a face another identity"
+    aliases = ("face swap model", "ghost", "faceshifter", "aei-net", "swapper")
+    has_built_in = False
+
+
+class LoadFaceRefiner(_Loader):
+    """FL_REFINER from a file."""
+
+    role = "refiner"
+    node_id = "FaceLoomLoadFaceRefiner"
+    socket = RefinerSocket
+    does = "brings back what a swap lost: hands, hair and glasses before the face"
+    aliases = ("hear", "hear-net", "occlusion", "faceshifter")
+    has_built_in = False
+
+
+class LoadFaceRestorer(_Loader):
+    """FL_RESTORER from a file."""
+
+    role = "restorer"
+    node_id = "FaceLoomLoadFaceRestorer"
+    socket = RestorerSocket
+    does = "sharpens blurred and damaged faces"
+    aliases = ("gfpgan", "codeformer", "restoreformer", "face enhance", "super resolution")
     has_built_in = False

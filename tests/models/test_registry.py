@@ -65,6 +65,10 @@ PROTOCOLS = {
     "occluder": models.Occluder,
     "attributes": models.Attributes,
     "head pose": models.HeadPose,
+    "swapper": models.Swapper,
+    "refiner": models.Refiner,
+    "restorer": models.Restorer,
+    "discriminator": models.Discriminator,
 }
 
 

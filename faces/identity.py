@@ -79,7 +79,8 @@ class Identity:
             raise ValueError(
                 f"{node}: this generator wants identities of the encoder '{wanted}', got one of "
                 f"'{self.encoder}'. Choose {file} in Load Face Encoder and encode the pictures "
-                "with it again; vectors of different encoders do not compare."
+                "with it again; vectors of different encoders do not compare. If these are that "
+                "encoder's weights in a file that FaceLoom does not know, switch on trust_encoder."
             )
 
     @classmethod

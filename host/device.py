@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -39,6 +42,22 @@ def intermediate_dtype() -> torch.dtype:
             dtype: torch.dtype = chosen()
             return dtype
     return torch.float32
+
+
+def half_precision() -> AbstractContextManager[Any]:
+    """Let networks compute in half precision where that is faster and the host allows it.
+
+    Within it matrix products and convolutions run in float16 on a GPU (`torch.autocast`), unless
+    ComfyUI was started with --force-fp32 or finds the card unfit; on a CPU nothing changes.
+    Weights and what a network gives stay as they are: results may be float16.
+    """
+    device = compute_device()
+    allowed = device.type == "cuda"
+    if allowed and inside_comfyui():
+        from comfy import model_management
+
+        allowed = model_management.should_use_fp16(device)
+    return torch.autocast(device.type, torch.float16, enabled=allowed)
 
 
 def to_intermediate(tensor: Tensor) -> Tensor:

@@ -42,9 +42,9 @@ def find_weights(choice: str, role: models.Role) -> Path:
     if choice == BUILT_IN:
         return models.built_in(role)
     if choice == NOTHING:
-        raise models.CheckpointError(
-            f"There is no {role} on this machine yet: choose a download. {advice()}"
-        )
+        downloads = any(entry.role == role and entry.address for entry in catalog())
+        hint = "choose a download" if downloads else "none is published, so it must be your own"
+        raise models.CheckpointError(f"There is no {role} on this machine yet: {hint}. {advice()}")
     if not choice.startswith(DOWNLOAD):
         return find_model(choice)
     entry = find_download(choice)

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops
-from ..faces.select import rank_in_frame
 from ..host.node_api import io, schema
 from ..ops.reenact import reenact_mesh
 from ..ops.skin import skin_likeness
 from .chunks import in_chunks
 from .inputs import landmarks_of, mask_of, mask_output, naming
+from .pairing import source_row
 from .sockets import CropsSocket
 
 
@@ -55,7 +55,8 @@ class ReenactFace(io.ComfyNode):
     @classmethod
     def execute(cls, source: Crops, target: Crops) -> io.NodeOutput:
         # A clip's many faces share few sources: each of those is looked at once.
-        used, row = torch.unique(source_row(source, target), return_inverse=True)
+        rows = source_row(len(source), target.faces, "Reenact Face").to(target.device)
+        used, row = torch.unique(rows, return_inverse=True)
         source = source[used].to(target.device)
         points, goals = (landmarks_of(crops, "Reenact Face") for crops in (source, target))
 
@@ -67,21 +68,3 @@ class ReenactFace(io.ComfyNode):
             image, trust = in_chunks(reenact, row, goals)
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))
-
-
-def source_row(source: Crops, target: Crops) -> Tensor:
-    """Which source crop goes onto each target face: [N] int64.
-
-    The one of its track's number, where it has one, as Match Identity gives it; else the one of
-    its place in its frame.
-
-    Raises:
-        ValueError: there is no source face.
-    """
-    if not len(source) and len(target):
-        raise ValueError(
-            "Reenact Face: no face was found in the source picture, or Select Faces kept none. "
-            "Choose a picture that shows one, lower the threshold of Detect Faces, or keep more."
-        )
-    track, place = target.faces.track, rank_in_frame(target.faces)
-    return torch.where(track >= 0, track, place).to(target.device) % max(len(source), 1)

@@ -8,7 +8,8 @@ from torch.nn.functional import avg_pool2d
 
 from faceloom.faces import Crops
 from faceloom.nodes import ReenactFace
-from faceloom.nodes.reenact import source_row
+from faceloom.nodes import reenact as nodes_reenact
+from faceloom.nodes.pairing import source_row
 
 
 def reenact(source, target):
@@ -56,7 +57,7 @@ def test_source_may_have_another_size(source, crops):
 def test_sources_pair_by_place_and_start_again(crops):
     # Faces 0, 1 are in frame 0 and faces 2, 3 in frame 2.
     for count, wanted in ((1, [0, 0, 0, 0]), (2, [0, 1, 0, 1]), (4, [0, 1, 0, 1])):
-        assert source_row(crops[:count], crops).tolist() == wanted
+        assert source_row(count, crops.faces, "X").tolist() == wanted
     dark, bright = (replace(crops, image=crops.image * tone)[[0]] for tone in (0.6, 1))
     (first, _), (second, _) = (reenact(each, crops) for each in (dark, bright))
     pair, _ = reenact(Crops.cat([dark, bright]), crops)
@@ -67,14 +68,15 @@ def test_sources_pair_by_place_and_start_again(crops):
 def test_a_face_with_a_track_gets_the_source_of_that_number(crops):
     # As Match Identity leaves them: frame 0 lacks the first reference, one face is of nobody.
     faces = replace(crops.faces, track=torch.tensor([1, 2, 0, -1]))
-    assert source_row(crops[:3], replace(crops, faces=faces)).tolist() == [1, 2, 0, 1]
+    assert source_row(3, faces, "Reenact Face").tolist() == [1, 2, 0, 1]
 
 
 def test_each_source_is_looked_at_once(source, crops, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    scope = source_row.__globals__
-    look = scope["skin_likeness"]
-    monkeypatch.setitem(scope, "skin_likeness", lambda *of: seen.append(len(of[0])) or look(*of))
+    look = nodes_reenact.skin_likeness
+    monkeypatch.setattr(
+        nodes_reenact, "skin_likeness", lambda *of: seen.append(len(of[0])) or look(*of)
+    )
     reenact(Crops.cat([source] * 3), crops)
     assert seen == [2]
 
@@ -97,7 +99,7 @@ def test_sources_mask_stands_for_its_colours(source, crops):
 
 
 def test_a_mask_spares_the_look_at_colours(source, crops, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(source_row.__globals__, "skin_likeness", None)
+    monkeypatch.setattr(nodes_reenact, "skin_likeness", None)
     masked = replace(source, mask=torch.ones(1, 1, 64, 64))
     assert (reenact(masked, crops)[1] > 0.9).float().mean() > 0.2
 

@@ -1,0 +1,251 @@
+"""Swap Face, Heuristic Error, Refine Face: the generator, and what mends its occlusions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..faces import Crops, Identity
+from ..host.device import compute_device, half_precision
+from ..host.memory import Hosted
+from ..host.node_api import io, schema
+from ..models import Refiner, Swapper
+from ..ops.heuristic_error import rebuilt_mask
+from .chunks import in_chunks
+from .inputs import check_pair, mask_output
+from .pairing import source_row
+from .sockets import CropsSocket, IdentitySocket, RefinerSocket, SwapperSocket
+
+_TRUST = io.Boolean.Input(
+    "trust_encoder",
+    default=False,
+    tooltip=(
+        "Take identities of an encoder that is not known to be the generator's. For weights that "
+        "FaceLoom cannot name, such as GHOST's own backbone.pth; with another encoder the result "
+        "is a stranger."
+    ),
+)
+
+
+class SwapFace(io.ComfyNode):
+    """FL_SWAPPER + FL_CROPS + FL_IDENTITY -> FL_CROPS."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomSwapFace",
+            display_name="Swap Face",
+            category="FaceLoom/generate",
+            description=(
+                "Gives every face the source's identity by a generator network, and keeps its "
+                "pose, expression and light."
+            ),
+            search_aliases=["face swap", "ghost", "faceshifter", "aei-net", "deepfake"],
+            inputs=[
+                SwapperSocket.Input("swapper", tooltip="From Load Swap Generator."),
+                CropsSocket.Input(
+                    "crops", tooltip="The faces to replace, aligned as the generator wants them."
+                ),
+                IdentitySocket.Input(
+                    "identity",
+                    tooltip=(
+                        "Who they become, from Encode Identity. One goes onto every face; of "
+                        "several, the first goes onto the first face of each frame, and so on; a "
+                        "face from Match Identity gets the one of its reference's number."
+                    ),
+                ),
+                _TRUST,
+            ],
+            outputs=[CropsSocket.Output(display_name="crops")],
+        )
+
+    @classmethod
+    def execute(
+        cls, swapper: Hosted[Swapper], crops: Crops, identity: Identity, trust_encoder: bool
+    ) -> io.NodeOutput:
+        network, crops = swapper.use(), crops.to(compute_device())
+        source = _paired(network, crops, identity, trust_encoder, "Swap Face")
+        (image,) = _swap(network, crops, source)
+        return io.NodeOutput(replace(crops, image=image))
+
+
+class HeuristicError(io.ComfyNode):
+    """FL_SWAPPER + FL_CROPS + two FL_IDENTITY -> swapped and rebuilt FL_CROPS, and a MASK."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomHeuristicError",
+            display_name="Heuristic Error",
+            category="FaceLoom/generate",
+            description=(
+                "Swaps as Swap Face does, and from the same look at each face also gives it its "
+                "own identity. What that fails to rebuild hides the face: hands, hair, glasses. "
+                "Refine Face brings it back, or the mask keeps it out of the blend."
+            ),
+            search_aliases=["faceshifter", "hear", "occlusion", "self swap", "error map"],
+            inputs=[
+                SwapperSocket.Input("swapper", tooltip="From Load Swap Generator."),
+                CropsSocket.Input(
+                    "crops", tooltip="The faces to replace, aligned as the generator wants them."
+                ),
+                IdentitySocket.Input("identity", tooltip="Who they become, as for Swap Face."),
+                IdentitySocket.Input(
+                    "own_identity",
+                    tooltip="Who they are: Encode Identity of these crops, one for each face.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.1,
+                    min=0.01,
+                    max=1.0,
+                    step=0.01,
+                    tooltip=(
+                        "Difference of brightness, 0 to 1, up to which a place counts as rebuilt. "
+                        "For the mask only; Refine Face sees the difference itself."
+                    ),
+                ),
+                _TRUST,
+            ],
+            outputs=[
+                CropsSocket.Output(display_name="crops", tooltip="The swapped faces."),
+                CropsSocket.Output(
+                    display_name="reconstructed", tooltip="The faces with their own identity."
+                ),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="White where the face was rebuilt, for the mask of Blend Faces.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        swapper: Hosted[Swapper],
+        crops: Crops,
+        identity: Identity,
+        own_identity: Identity,
+        threshold: float,
+        trust_encoder: bool,
+    ) -> io.NodeOutput:
+        network, crops = swapper.use(), crops.to(compute_device())
+        source = _paired(network, crops, identity, trust_encoder, "Heuristic Error")
+        own = _own(network, crops, own_identity, trust_encoder)
+        swapped, rebuilt = _swap(network, crops, source, own)
+        mask = rebuilt_mask(crops.image, rebuilt, threshold)
+        return io.NodeOutput(
+            replace(crops, image=swapped), replace(crops, image=rebuilt), mask_output(mask)
+        )
+
+
+class RefineFace(io.ComfyNode):
+    """FL_REFINER + swapped, target and rebuilt FL_CROPS -> FL_CROPS."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="FaceLoomRefineFace",
+            display_name="Refine Face (HEAR)",
+            category="FaceLoom/generate",
+            description=(
+                "Brings back what the swap lost of the target, guided by what Heuristic Error "
+                "could not rebuild."
+            ),
+            search_aliases=["hear-net", "faceshifter", "occlusion"],
+            inputs=[
+                RefinerSocket.Input("refiner", tooltip="From Load Face Refiner."),
+                CropsSocket.Input("crops", tooltip="The swapped faces, from Heuristic Error."),
+                CropsSocket.Input("reconstructed", tooltip="From the same Heuristic Error."),
+                CropsSocket.Input("target", tooltip="The crops that Heuristic Error was given."),
+            ],
+            outputs=[CropsSocket.Output(display_name="crops")],
+        )
+
+    @classmethod
+    def execute(
+        cls, refiner: Hosted[Refiner], crops: Crops, reconstructed: Crops, target: Crops
+    ) -> io.NodeOutput:
+        network, crops = refiner.use(), crops.to(compute_device())
+        parts = [check_pair(crops, part, "Refine Face") for part in (target, reconstructed)]
+        _check_crops(network, crops, (crops.template,), "Refine Face")
+
+        def refine(*images: Tensor) -> tuple[Tensor]:
+            with half_precision():
+                return (network.refine(*images).float(),)
+
+        (image,) = in_chunks(refine, crops.image, *(part.image for part in parts))
+        return io.NodeOutput(replace(crops, image=image))
+
+
+def _swap(network: Swapper, crops: Crops, *sources: tuple[Identity, Tensor]) -> list[Tensor]:
+    """Swap a few faces at a time.
+
+    Args:
+        network: the generator.
+        crops: N crops on the compute device.
+        sources: each some identities, and [N] which of them each crop gets.
+
+    Returns:
+        For each of `sources` [N, 3, S, S].
+    """
+
+    def swap(chunk: Tensor) -> tuple[Tensor, ...]:
+        chosen = [identity[rows[chunk]].to(crops.device) for identity, rows in sources]
+        with half_precision():
+            images = network.swap(crops[chunk], *chosen)
+        return tuple(image.float() for image in images)
+
+    if not len(crops):  # an empty identity does not even know its length
+        return [crops.image] * len(sources)
+    return in_chunks(swap, torch.arange(len(crops)))
+
+
+def _check_crops(
+    network: Swapper | Refiner, crops: Crops, templates: tuple[str, ...], node: str
+) -> None:
+    if crops.size == network.size and crops.template in templates:
+        return
+    wanted = f"{network.size} px aligned to {' or '.join(templates[:2])}"
+    raise ValueError(
+        f"{node}: {network.name} wants crops of {wanted}; got {crops.size} px aligned to "
+        f"{crops.template}. Set size and template in Align Faces."
+    )
+
+
+def _paired(
+    network: Swapper, crops: Crops, identity: Identity, trust_encoder: bool, node: str
+) -> tuple[Identity, Tensor]:
+    """Say which identity each crop gets, after a check of both."""
+    _check_crops(network, crops, network.templates, node)
+    rows = source_row(len(identity), crops.faces, node).to(identity.device)
+    _check_identity(network, identity, trust_encoder, node)
+    return identity, rows
+
+
+def _own(
+    network: Swapper, crops: Crops, own: Identity, trust_encoder: bool
+) -> tuple[Identity, Tensor]:
+    """The identity of each crop itself, after a check."""
+    if len(own) != len(crops):
+        raise ValueError(
+            f"Heuristic Error: own_identity holds {len(own)} identities for {len(crops)} crops. "
+            "Connect Encode Identity of these very crops, set to 'one for each face'."
+        )
+    _check_identity(network, own, trust_encoder, "Heuristic Error")
+    return own, torch.arange(len(own), device=own.device)
+
+
+def _check_identity(network: Swapper, identity: Identity, trust_encoder: bool, node: str) -> None:
+    if not len(identity):
+        return
+    if network.space and not trust_encoder:
+        identity.require_space(network.space, node, network.encoder)
+    length = identity.embedding.shape[1]
+    if length != network.length:
+        raise ValueError(
+            f"{node}: {network.name} wants identities of {network.length} numbers, got {length} "
+            f"of the encoder '{identity.encoder}'. Choose {network.encoder} in Load Face Encoder."
+        )

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ..faces import Faces
 from ..faces.convert.bounding_box import KEYPOINTS_IN_BOX
-from ..ops.geometry import fit_similarity
-from ..ops.templates import template_points
+from ..ops.geometry import fit_pose_template, fit_similarity
+from ..ops.templates import BEST_POSE, template_points
 from ..ops.warp import crop
 from .frames import check_frames
 
@@ -20,7 +20,7 @@ def aligned_crops(model: str, frames: Tensor, faces: Faces, template: str, size:
         model: who asks, for the error.
         frames: [B, 3, H, W] RGB; values beyond 0..1 are clamped.
         faces: faces of these frames.
-        template: a key of `ops.templates.TEMPLATES`.
+        template: a key of `ops.templates.TEMPLATES`, or `BEST_POSE`.
         size: side S of the crops.
 
     Returns:
@@ -30,9 +30,13 @@ def aligned_crops(model: str, frames: Tensor, faces: Faces, template: str, size:
         ValueError: `frames` is not [B, 3, H, W], or not what `faces` were found in.
     """
     check_frames(model, frames, faces)
+    points = points_or_box(faces)
+    if template == BEST_POSE:
+        matrix, _ = fit_pose_template(points, size)
+    else:
+        matrix = fit_similarity(points, template_points(template, size, faces.device))
     # The published points count pixel centres at integers: (0, 0) is half a pixel inside the crop.
-    target = template_points(template, size, faces.device) + 0.5
-    matrix = fit_similarity(points_or_box(faces), target)
+    matrix = matrix + matrix.new_tensor([0, 0, 0.5])
     return crop(frames, matrix, faces.frame, size, padding="zeros").float().clamp(0, 1)
 
 

@@ -117,6 +117,9 @@ POSE_TEMPLATES: tuple[str, ...] = (
 )
 """GHOST's pose templates, from the profile that looks left to the one that looks right."""
 
+BEST_POSE = "ghost_best_pose"
+"""What crops are called that were each aligned to the best of `POSE_TEMPLATES`."""
+
 
 def template_points(name: str, size: int, device: torch.device | str = "cpu") -> Tensor:
     """Give a template's five points in a crop of `size` pixels.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
+from ...ops.templates import BEST_POSE
 from ..architecture import Architecture
 from ..batches import Batched
 from ..graph import Graph
 from ..weights import StateDict, digest, fill, matches
-from .adapter import BYTES, IMAGENET, ArcFace, Range
+from .adapter import BYTES, CENTRED, IMAGENET, ArcFace, Range
 from .network import INPUT, IResNetNetwork
 
 _LENGTH = 512
@@ -22,21 +25,30 @@ _PATTERN = {
     "features.weight": (None,),
 }
 
-KNOWN: dict[str, tuple[str, Range]] = {
-    "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43": (
-        "arcface_w600k_r50",
-        Range(),
+
+@dataclass(frozen=True)
+class Published:
+    """What is known of weights by their hash."""
+
+    space: str
+    """The name by which generators ask for its embeddings."""
+    range: Range = CENTRED
+    template: str = ArcFace.template
+
+
+KNOWN: dict[str, Published] = {
+    "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43": Published(
+        "arcface_w600k_r50"
     ),
-    "58949c864ab4a89012aaefc117f1ab8548c5f470bbc3889474bca13a412fc843": (
-        "arcface_simswap",
-        IMAGENET,
+    "58949c864ab4a89012aaefc117f1ab8548c5f470bbc3889474bca13a412fc843": Published(
+        "arcface_simswap", IMAGENET
     ),
-    "18bb8057d1cd3ca39411b8a4dde485fa55783e08ceecaf2352f551ca39cd1357": (
-        "arcface_ghost",
-        Range(),
+    # GHOST's generators were trained with what its ArcFace says of GHOST's own crops.
+    "18bb8057d1cd3ca39411b8a4dde485fa55783e08ceecaf2352f551ca39cd1357": Published(
+        "arcface_ghost", template=BEST_POSE
     ),
 }
-"""SHA-256 of a published file -> the name of its space, which generators ask for, and its range."""
+"""By SHA-256 of a published file."""
 
 
 def detect(state: StateDict) -> bool:
@@ -54,7 +66,7 @@ def load(state: StateDict) -> ArcFace:
     stem, length = state["conv1.weight"].shape[0], state["fc.weight"].shape[0]
     network = fill(lambda: IResNetNetwork(stem, widths, blocks, length), state)
     sha256 = digest(state)
-    return ArcFace(network, length, space_of(sha256), sha256)
+    return ArcFace(network, length, published(sha256).space, sha256)
 
 
 def detect_graph(graph: Graph) -> bool:
@@ -69,16 +81,15 @@ def detect_graph(graph: Graph) -> bool:
 
 def load_graph(graph: Graph, module: nn.Module) -> ArcFace:
     """Build the model around a converted graph."""
-    _, usual = KNOWN.get(graph.sha256, ("", Range()))
-    wanted = BYTES if _scales_itself(graph) else usual
+    known = published(graph.sha256)
+    wanted = BYTES if _scales_itself(graph) else known.range
     network = _Single(Batched(module, graph))
-    return ArcFace(network, _LENGTH, space_of(graph.sha256), graph.sha256, wanted)
+    return ArcFace(network, _LENGTH, known.space, graph.sha256, wanted, known.template)
 
 
-def space_of(sha256: str) -> str:
-    """Name the space of weights by their published name, or else by their hash."""
-    name, _ = KNOWN.get(sha256, (f"{ArcFace.name}-{sha256[:8]}", None))
-    return name
+def published(sha256: str) -> Published:
+    """Say what is known of weights by their hash; the space of others is named after it."""
+    return KNOWN.get(sha256) or Published(f"{ArcFace.name}-{sha256[:8]}")
 
 
 def _scales_itself(graph: Graph) -> bool:

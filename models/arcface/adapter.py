@@ -22,6 +22,8 @@ class Range:
     deviation: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
 
+CENTRED = Range()
+"""-1..1."""
 IMAGENET = Range((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 BYTES = Range((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
 """0..255, for graphs that bring it to their range themselves."""
@@ -36,11 +38,11 @@ class ArcFace:
     length: int
     space: str
     sha256: str
-    range: Range = Range()
+    range: Range = CENTRED
+    template: str = "arcface_112_v2"
     name: ClassVar[str] = "arcface"
     role: ClassVar[Role] = "encoder"
     licence: ClassVar[str] = "non-commercial research only (InsightFace)"
-    template: ClassVar[str] = "arcface_112_v2"
 
     @torch.no_grad()
     def encode(self, frames: Tensor, faces: Faces) -> Tensor:

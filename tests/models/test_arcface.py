@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from torch import nn
 
 from faceloom import models
 from faceloom.faces import Faces
+from faceloom.models.alignment import aligned_crops
 from faceloom.models.arcface import KNOWN, detect_graph, load_graph
 from faceloom.models.arcface.adapter import IMAGENET, ArcFace, Range
 from faceloom.models.arcface.network import IResNetNetwork
 from faceloom.models.graph import Graph, read_graph
+from faceloom.ops.templates import template_points
 
 PARITY = Path(__file__).resolve().parents[1] / "parity"
 W600K = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
+GHOST = "18bb8057d1cd3ca39411b8a4dde485fa55783e08ceecaf2352f551ca39cd1357"
 SIMSWAP = "58949c864ab4a89012aaefc117f1ab8548c5f470bbc3889474bca13a412fc843"
 
 
@@ -131,6 +135,21 @@ def test_known_files_have_known_spaces(sha256, space, wanted):
     model = load_graph(make_graph(sha256=sha256), Mean())
     assert (model.space, model.sha256, model.range) == (space, sha256, wanted)
     assert all(len(known) == 64 for known in KNOWN)
+
+
+def test_ghosts_arcface_sees_faces_as_ghost_aligns_them(world):
+    # A head turned to the left, whose points lie on GHOST's template of that pose.
+    picture = world.picture(120, 160, [(30, 20, 100, 110)], seed=4)
+    faces = world.faces(picture)
+    turned = template_points("ghost_left_three_quarter", 112)[None] / 2 + 40
+    faces = replace(faces, keypoints=turned)
+    model = load_graph(make_graph(sha256=GHOST), Mean())
+    assert (model.space, model.template) == ("arcface_ghost", "ghost_best_pose")
+    frames = picture.permute(0, 3, 1, 2)
+    cut = aligned_crops("test", frames, faces, model.template, 112)
+    plain = aligned_crops("test", frames, faces, "ghost_left_three_quarter", 112)
+    torch.testing.assert_close(cut, plain, atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.encode(frames, faces), model.embed(plain), atol=1e-4, rtol=0)
 
 
 def test_a_graph_sees_minus_1_to_1_unless_it_scales_itself():

@@ -12,7 +12,14 @@ KIND = "faceloom"
 # Folder in ours that holds saved identities (`host.identities`) and no weights.
 IDENTITIES = "identities"
 # Folders of other packs, and of ComfyUI itself, that already hold networks which FaceLoom can read.
-SHARED_KINDS = ("insightface", "facedetection", "detection", "facexlib", "face_parsing")
+SHARED_KINDS = (
+    "insightface",
+    "facedetection",
+    "detection",
+    "facexlib",
+    "face_parsing",
+    "facerestore_models",
+)
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".onnx")
 
 

@@ -266,19 +266,26 @@ class Restorer(Model, Protocol):
 
     @property
     def size(self) -> int:
-        """Side S of the pictures that it takes, in pixels."""
+        """Side S of the pictures that it takes, in pixels; 0 if it takes any."""
 
     @property
-    def template(self) -> str:
-        """Alignment that it was trained for, a key of `ops.templates.TEMPLATES`."""
+    def templates(self) -> tuple[str, ...]:
+        """Alignments that it was trained for, as Align Faces calls them.
 
-    def restore(self, images: Tensor, fidelity: float) -> Tensor:
+        Crops of any of them are shown to it as they are, only resized. Of others the face is cut
+        anew for the first one, which must be a key of `ops.templates.TEMPLATES`. Where there are
+        none, it takes every crop as it is.
+        """
+
+    def restore(self, images: Tensor, fidelity: float, batch_statistics: bool = False) -> Tensor:
         """Restore aligned faces.
 
         Args:
             images: [N, 3, S, S] float32 RGB 0..1.
             fidelity: 0..1, how closely to keep to the picture instead of inventing detail; most
                 restorers know no such choice and ignore it.
+            batch_statistics: normalise by what this batch holds instead of by what training saw;
+                only a network that was published to run so can, and others ignore it.
 
         Returns:
             [N, 3, R, R] float32 RGB 0..1, of S or a multiple of it.

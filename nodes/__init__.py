@@ -15,6 +15,7 @@ from .convert import (
     SegsToFaces,
 )
 from .detect import DetectFaces, FindLandmarks
+from .ghost_mask import GhostMask
 from .identity import CompareIdentities, EncodeIdentity, MixIdentities
 from .inpaint import InpaintFace
 from .loaders import (
@@ -35,8 +36,11 @@ from .parsing import OcclusionMask, ParseFace
 from .paste import PasteFaces
 from .preview import PreviewFaces
 from .reenact import ReenactFace
+from .restore import RestoreFace
 from .saved_identity import LoadIdentity, SaveIdentity
 from .select import SelectFaces
+from .smooth import SmoothFaces
+from .swap import HeuristicError, RefineFace, SwapFace
 
 NODES: list[type[io.ComfyNode]] = [
     LoadFaceDetector,
@@ -52,6 +56,7 @@ NODES: list[type[io.ComfyNode]] = [
     DetectFaces,
     SelectFaces,
     SelectFacesByAttributes,
+    SmoothFaces,
     FindLandmarks,
     HeadPose,
     PreviewFaces,
@@ -61,9 +66,14 @@ NODES: list[type[io.ComfyNode]] = [
     PasteFaces,
     ReenactFace,
     InpaintFace,
+    SwapFace,
+    HeuristicError,
+    RefineFace,
+    RestoreFace,
     FaceMask,
     ParseFace,
     OcclusionMask,
+    GhostMask,
     GrowFeatherMask,
     MatchColour,
     BlendFaces,

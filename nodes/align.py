@@ -8,16 +8,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..faces import Crops, Faces
+from ..faces.tracklets import chronological, tracklets
 from ..host.device import compute_device
 from ..host.images import frames_from_image, image_from_frames
 from ..host.node_api import io, schema
 from ..ops.geometry import ffhq_quad, fit_pose_template, fit_similarity, square_box
-from ..ops.templates import TEMPLATES, template_points
+from ..ops.templates import BEST_POSE, TEMPLATES, template_points
 from ..ops.warp import crop
 from .inputs import frames_of, mask_of, mask_output
 from .sockets import CropsSocket, FacesSocket
 
-QUAD, BOX, POSE = "ffhq_quad", "square_box", "ghost_best_pose"
+QUAD, BOX = "ffhq_quad", "square_box"
 
 
 def _matrix(faces: Faces, template: str, size: int, margin: float) -> Tensor:
@@ -25,9 +26,17 @@ def _matrix(faces: Faces, template: str, size: int, margin: float) -> Tensor:
         return square_box(faces.box, size, margin)
     if template == QUAD:
         return ffhq_quad(faces.keypoints, size)
-    if template == POSE:
-        return fit_pose_template(faces.keypoints, size)[0]
+    if template == BEST_POSE:
+        return _pose_matrix(faces, size)
     return fit_similarity(faces.keypoints, template_points(template, size, faces.device))
+
+
+def _pose_matrix(faces: Faces, size: int) -> Tensor:
+    """Fit pose templates that do not flip while a face stays in view."""
+    run = tracklets(faces)
+    order = chronological(faces, run)
+    matrix, _ = fit_pose_template(faces.keypoints[order], size, run[order])
+    return matrix[order.argsort()]
 
 
 class AlignFaces(io.ComfyNode):
@@ -48,7 +57,7 @@ class AlignFaces(io.ComfyNode):
                 FacesSocket.Input("faces", tooltip="From Detect Faces, Select Faces or others."),
                 io.Combo.Input(
                     "template",
-                    options=[*TEMPLATES, QUAD, BOX, POSE],
+                    options=[*TEMPLATES, QUAD, BOX, BEST_POSE],
                     default="ffhq_512",
                     tooltip=(
                         "Where eyes, nose and mouth come to lie. Networks want the one they were "

@@ -165,7 +165,7 @@ class _Capsules(nn.Module):
 
     def __init__(self, outputs: int, inputs: int, size: int, features: int) -> None:
         super().__init__()
-        self.affine_w = nn.Parameter(torch.empty(outputs, inputs, size, features))
+        self.affine_w = nn.Parameter(torch.zeros(outputs, inputs, size, features))
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, inputs, features] -> [N, outputs, size]."""

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
-MODULES = ("node_api", "device", "memory", "progress", "folders")
+MODULES = ("node_api", "device", "memory", "progress", "folders", "upscale_models")
 
 
 def probe_node(io, schema):
@@ -148,6 +148,31 @@ def try_progress(host) -> dict:
     return {"seen": seen, "bar": bar, "error": error}
 
 
+def try_upscaling(host) -> dict:
+    """Run ComfyUI's own kind of upscaler in tiles, the first of them too large for the memory."""
+    import torch
+    from spandrel import ModelLoader
+    from spandrel.architectures.Compact import Compact
+
+    network = Compact(num_feat=4, num_conv=1, upscale=2)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)  # what is left is the shortcut, which repeats pixels
+    descriptor = ModelLoader().load_from_state_dict(network.state_dict()).eval()
+    sides = []
+
+    def scarce(module, inputs):
+        sides.append(max(inputs[0].shape[2:]))
+        if sides[-1] > 300:
+            raise torch.cuda.OutOfMemoryError
+
+    descriptor.model.register_forward_pre_hook(scarce)
+    picture = torch.rand(1, 3, 320, 400)
+    with host.upscale_models.on_device(descriptor):
+        larger = host.upscale_models.upscale(descriptor, picture)
+    wanted = picture.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    return {"sides": [sides[0], max(sides[1:])], "off": float((larger - wanted).abs().max())}
+
+
 def try_folders(host, base: Path) -> dict:
     """List weights of FaceLoom's and another pack's folder."""
     for name in ("models/faceloom/a.safetensors", "models/insightface/models/b.onnx"):
@@ -179,6 +204,7 @@ async def examine(pack: Path, base: Path) -> dict:
         "devices": [str(host.device.compute_device()), str(host.device.intermediate_device())],
         "memory": try_memory(host),
         "progress": try_progress(host),
+        "upscaling": try_upscaling(host),
         "folders": try_folders(host, base),
     }
 

@@ -104,3 +104,8 @@ def test_host_moves_networks_interrupts_and_finds_weights(report):
         "input": "input",
         "output": "output",
     }
+
+
+def test_upscale_models_run_in_the_hosts_tiles(report):
+    assert report["upscaling"]["off"] < 1e-5
+    assert report["upscaling"]["sides"] == [400, 256]

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from faceloom.faces import Faces
 from faceloom.nodes import AlignFaces, CropsToImage, ImageToCrops
-from faceloom.ops.geometry import transform_points
+from faceloom.ops.geometry import fit_pose_template, fit_similarity, transform_points
 from faceloom.ops.templates import TEMPLATES, template_points
 
 EVERY_TEMPLATE = AlignFaces.GET_SCHEMA().inputs[2].options
@@ -77,6 +78,45 @@ def test_a_face_without_size_gives_a_crop_and_no_nan(image, faces):
     flat = replace(faces, box=torch.zeros(4, 4), keypoints=torch.full((4, 5, 2), 20.0))
     for template in EVERY_TEMPLATE:
         assert align(image, flat, template).image.isfinite().all()
+
+
+def wavering_faces(count):
+    """A face a frame, half-way between two poses and a little nearer to one of them by turns."""
+    frontal, turned = (
+        template_points("ghost_frontal", 64),
+        template_points("ghost_right_three_quarter", 64),
+    )
+    share = torch.tensor([0.45, 0.55]).repeat(count)[:count, None, None]
+    return Faces(
+        frame=torch.arange(count),
+        box=torch.tensor([[20.0, 20, 60, 60]]).repeat(count, 1),
+        score=torch.ones(count),
+        keypoints=torch.lerp(frontal, turned, share) + 10,
+        track=torch.full((count,), -1),
+        image_size=(80, 90),
+        frames=count,
+    )
+
+
+def test_pose_templates_are_held_over_frames_in_any_order():
+    faces, frames = wavering_faces(6), torch.zeros(6, 80, 90, 3)
+    held = align(frames, faces, "ghost_best_pose").matrix
+    frontal = fit_similarity(faces.keypoints, template_points("ghost_frontal", 64))
+    torch.testing.assert_close(held, frontal)
+    rows = torch.tensor([3, 5, 0, 1, 4, 2])
+    assert torch.equal(align(frames, faces[rows], "ghost_best_pose").matrix, held[rows])
+
+
+def test_pose_templates_of_single_pictures_are_the_best():
+    faces = wavering_faces(2)
+    for frame in range(2):
+        single = replace(faces[frame], frame=torch.tensor([0]), frames=1)
+        found = align(torch.zeros(1, 80, 90, 3), single, "ghost_best_pose").matrix
+        assert torch.equal(found, fit_pose_template(single.keypoints, 64)[0])
+    # Two people of one frame do not follow each other either.
+    pair = replace(faces, frame=torch.tensor([0, 0]), frames=1)
+    found = align(torch.zeros(1, 80, 90, 3), pair, "ghost_best_pose").matrix
+    assert torch.equal(found, fit_pose_template(faces.keypoints, 64)[0])
 
 
 # ---- Crops to Image, Image to Crops ----

@@ -16,6 +16,8 @@ from faceloom.ops.geometry import (
     square_box,
     transform_points,
 )
+from faceloom.ops.landmark_sets import keypoints_from_landmarks, landmark_set
+from faceloom.ops.rotation import euler_to_matrix
 from faceloom.ops.templates import POSE_TEMPLATES, template_points
 
 
@@ -77,9 +79,10 @@ def test_fit_similarity_gradient():
 def test_no_faces():
     none, matrix = torch.zeros(0, 5, 2), torch.zeros(0, 2, 3)
     assert fit_similarity(none, template_points("arcface_128", 128)).shape == (0, 2, 3)
-    found, index = fit_pose_template(none, 224)
-    assert found.shape == (0, 2, 3)
-    assert index.shape == (0,)
+    for run in (None, torch.zeros(0)):
+        found, index = fit_pose_template(none, 224, run)
+        assert found.shape == (0, 2, 3)
+        assert index.shape == (0,)
     assert ffhq_quad(none, 512).shape == (0, 2, 3)
     assert square_box(torch.zeros(0, 4), 64).shape == (0, 2, 3)
     assert invert_affine(matrix).shape == compose_affine(matrix, matrix).shape == (0, 2, 3)
@@ -123,6 +126,57 @@ def test_pose_template_recognises_its_own_points():
     matrix, index = fit_pose_template(points, 112)
     assert index.tolist() == [0, 1, 2, 3, 4]
     torch.testing.assert_close(matrix_scale(matrix), torch.full((5,), 112 / 300))
+
+
+def turning_face(noise: float, seed: int) -> torch.Tensor:
+    """Keypoints [300, 5, 2] of the mean face, eyes 65 px apart, from 75 degrees left to right."""
+    yaw = torch.linspace(-75, 75, 300).deg2rad()
+    angles = torch.stack([yaw, 0 * yaw, 0 * yaw], -1)
+    mean = landmark_set(468).mean
+    points = keypoints_from_landmarks(mean @ euler_to_matrix(angles).mT)
+    frontal = keypoints_from_landmarks(mean[None])[0]
+    points = points * (65 / (frontal[1] - frontal[0]).norm()) + 200
+    return points + noise * torch.randn(points.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def changes(index: torch.Tensor) -> int:
+    return int((index[1:] != index[:-1]).sum())
+
+
+@pytest.mark.parametrize(("noise", "free", "held"), [(1.0, 10, 4.2), (2.0, 20, 5.0)])
+def test_pose_templates_do_not_flip_on_a_turning_head(noise, free, held):
+    run, counts, errors = torch.zeros(300), [], []
+    for seed in range(10):
+        points = turning_face(noise, seed)
+        each, index = fit_pose_template(points, 224)
+        kept, slow = fit_pose_template(points, 224, run)
+        assert slow[0] == 0
+        assert slow[-1] == 4
+        counts.append((changes(index), changes(slow)))
+        for matrix, found in ((each, index), (kept, slow)):
+            targets = torch.stack([template_points(name, 224) for name in POSE_TEMPLATES])[found]
+            errors.append(float(similarity_error(matrix, points, targets).mean()))
+    before, after = np.mean(counts, 0)
+    # Four changes are the least between five templates.
+    assert before > free
+    assert 4 <= after < held
+    assert sum(errors[1::2]) < 1.03 * sum(errors[::2])
+
+
+def test_pose_templates_are_held_by_run():
+    # Half-way between two templates, a little nearer to one of them by turns.
+    frontal, turned = (template_points(POSE_TEMPLATES[pose], 224) for pose in (2, 3))
+    share = torch.tensor([0.45, 0.55, 0.45, 0.55, 0.45, 0.55, 1.0, 0.55, 0.45])[:, None, None]
+    points = torch.lerp(frontal, turned, share)
+    free = fit_pose_template(points, 224)[1]
+    assert free.tolist() == [2, 3, 2, 3, 2, 3, 3, 3, 2]
+    one = fit_pose_template(points, 224, torch.zeros(9))[1]
+    assert one.tolist() == [2, 2, 2, 2, 2, 2, 3, 3, 3]
+    two = fit_pose_template(points, 224, torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0]))[1]
+    assert two.tolist() == [2, 3, 2, 3, 2, 3, 3, 3, 3]
+    alone, index = fit_pose_template(points, 224, torch.arange(9))
+    assert torch.equal(index, free)
+    assert torch.equal(alone, fit_pose_template(points, 224)[0])
 
 
 def ffhq_corners(points: np.ndarray) -> np.ndarray:

@@ -171,6 +171,18 @@ def test_98_of_wflw_become_68():
     assert found[18, 1].item() == (34**2 + 41**2) / 2
 
 
+def test_five_points_of_98():
+    # WFLW's numbers: eyes 60..67 and 68..75 round the lids, nose tip 54, mouth corners 76 and 82.
+    # Each lid's middle point, 62 and 66, 70 and 74, has no twin among the 68.
+    points = torch.zeros(1, 98, 2)
+    points[0, 60:68] = torch.tensor([3.0, 5])
+    points[0, 68:76] = torch.tensor([9.0, 5])
+    points[0, [62, 66, 70, 74]] = 1000
+    points[0, [54, 76, 82]] = torch.tensor([[6.0, 7], [4, 9], [8, 9]])
+    wanted = [[3, 5], [9, 5], [6, 7], [4, 9], [8, 9]]
+    assert keypoints_from_landmarks(points)[0].tolist() == wanted
+
+
 def test_five_points_of_68():
     landmarks = torch.rand(3, 68, 3)
     eyes = [landmarks[:, 36:42].mean(1), landmarks[:, 42:48].mean(1)]

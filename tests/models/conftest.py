@@ -1,12 +1,63 @@
 from __future__ import annotations
 
+import json
+from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from faceloom.models.facemesh.network import FaceMeshNetwork
 from faceloom.models.yunet.network import YuNetNetwork
+
+PARITY = Path(__file__).resolve().parents[1] / "parity"
+
+
+@pytest.fixture(scope="session")
+def fill():
+    """The rule by which both sides of a parity check draw weights and inputs from names."""
+    spec = spec_from_file_location("parity_fill", PARITY / "fill.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Reference:
+    """What a public implementation computed from drawn weights: a file of tests/parity."""
+
+    def __init__(self, fill, name):
+        self.fill, self.name = fill, name
+        self.facts = json.loads((PARITY / f"{name}.json").read_text())
+        self.golden = load_file(PARITY / f"{name}.safetensors")
+
+    def weights(self):
+        """A state dict, as the published checkpoint would hold it."""
+        shapes = self.facts["state_dict"]
+        whole = {key: torch.int64 for key in shapes if key.endswith("tracked")}
+        built = {key: torch.zeros(shapes[key], dtype=whole.get(key)) for key in shapes}
+        return self.fill.state_dict_for(built)
+
+    def input(self, name):
+        """One of the inputs."""
+        entry = self.facts["inputs"][name]
+        path = f"{self.name}.{name}"
+        return self.fill.input_for(path, tuple(entry["shape"]), entry["kind"])
+
+    def check(self, **outputs):
+        """See that outputs, all that the file has, are the reference's."""
+        assert set(outputs) == set(self.facts["outputs"])
+        for name, found in outputs.items():
+            assert list(found.shape) == self.golden[f"{name}.shape"].tolist()
+            wanted = self.golden[f"{name}.sample"]
+            assert (self.fill.summary(found)["sample"] - wanted).norm() < 1e-4 * wanted.norm()
+
+
+@pytest.fixture(scope="session")
+def reference(fill):
+    """Opens a file of tests/parity by its name."""
+    return partial(Reference, fill)
 
 
 @pytest.fixture(scope="session")

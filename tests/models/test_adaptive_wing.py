@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -14,7 +12,6 @@ from faceloom.models.adaptive_wing.network import AdaptiveWingNetwork, CoordConv
 from faceloom.nodes import FindLandmarks
 from faceloom.ops.landmark_sets import convert_landmarks, keypoints_from_landmarks
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 PUBLISHED = {"widths": (64, 128, 256), "stacks": 4, "depth": 4, "points": 98}
 SMALL = {"widths": (4, 8, 12), "stacks": 3, "depth": 2, "points": 98}
 
@@ -65,16 +62,13 @@ def test_published_network_has_the_published_counts_and_keys():
     assert not {"al3.weight", "bl3.weight", "conv3.downsample.2.weight"} & shapes.keys()
 
 
-def test_published_network_agrees_with_its_reference(monkeypatch):
+def test_published_network_agrees_with_its_reference(fill):
     # protossw512/AdaptiveWingLoss, core/models.py, with `torch.Tensor.cuda` made to do nothing:
     #   net = FAN(4, "False", "False", 98).eval()
     #   net.load_state_dict(fill.state_dict_for(net.state_dict()))
     #   x = fill.input_for("adaptive_wing.x", (1, 3, 256, 256), "unit")
     #   torch.stack([maps[0].mean((1, 2))[[0, 48, 97, 98]] for maps in net(x)[0]])
     # and with `net.end_relu = False`, the last stack's.
-    monkeypatch.syspath_prepend(str(PARITY))
-    import fill
-
     with torch.device("meta"):
         like = AdaptiveWingNetwork(**PUBLISHED).state_dict()
     like = {key: torch.empty_like(value, device="cpu") for key, value in like.items()}

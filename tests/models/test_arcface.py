@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from faceloom import models
@@ -19,7 +16,6 @@ from faceloom.models.arcface.network import IResNetNetwork
 from faceloom.models.graph import Graph, read_graph
 from faceloom.ops.templates import template_points
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 W600K = "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43"
 GHOST = "18bb8057d1cd3ca39411b8a4dde485fa55783e08ceecaf2352f551ca39cd1357"
 SIMSWAP = "58949c864ab4a89012aaefc117f1ab8548c5f470bbc3889474bca13a412fc843"
@@ -29,16 +25,6 @@ SIMSWAP = "58949c864ab4a89012aaefc117f1ab8548c5f470bbc3889474bca13a412fc843"
 def state():
     torch.manual_seed(0)
     return IResNetNetwork(3, (4, 5, 6, 7), (2, 1, 3, 1), 9).state_dict()
-
-
-@pytest.fixture
-def fill(monkeypatch):
-    """The parity files' own rule for weights and inputs."""
-    monkeypatch.syspath_prepend(str(PARITY))
-    monkeypatch.delitem(sys.modules, "fill", raising=False)
-    import fill
-
-    return fill
 
 
 class Mean(nn.Module):
@@ -102,19 +88,10 @@ def test_a_missing_layer_is_named(state):
         models.load(short)
 
 
-def test_iresnet50_agrees_with_insightface(fill):
-    """Reference: InsightFace's iresnet50 on these weights; see tests/parity/fill.py."""
-    about = json.loads((PARITY / "arcface_iresnet50.json").read_text())
-    wanted = load_file(PARITY / "arcface_iresnet50.safetensors")["embedding.sample"]
-    built = {
-        key: torch.zeros(shape, dtype=torch.int64 if key.endswith("tracked") else torch.float32)
-        for key, shape in about["state_dict"].items()
-    }
-    model = models.load(fill.state_dict_for(built), "encoder")
-    picture = about["inputs"]["x"]
-    image = fill.input_for("arcface_iresnet50.x", tuple(picture["shape"]), picture["kind"])
-    found = model.embed((image + 1) / 2)
-    assert (found - wanted).norm() / wanted.norm() < 1e-4
+def test_iresnet50_agrees_with_insightface(reference):
+    arcface = reference("arcface_iresnet50")
+    model = models.load(arcface.weights(), "encoder")
+    arcface.check(embedding=model.embed((arcface.input("x") + 1) / 2))
 
 
 def test_a_graph_is_known_by_its_sizes():

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from faceloom import models
@@ -19,7 +16,6 @@ from faceloom.models.bisenet.network import BiSeNetNetwork
 from faceloom.models.graph import Graph
 from faceloom.ops.parsing import CLASSES
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet
 SMALL = {"widths": (4, 6, 8, 10), "blocks": (1, 2, 1, 1), "context": 4, "classes": 19}
 # From the second publisher's names to the first one's, one tensor of each module.
@@ -94,27 +90,12 @@ def renamed(state):
     }
 
 
-def test_published_network_agrees_with_the_reference(monkeypatch):
-    # tests/parity/README: weights and inputs are drawn from names, the reference computed the rest.
-    monkeypatch.syspath_prepend(str(PARITY))
-    import fill
-
-    facts = json.loads((PARITY / "bisenet_19.json").read_text())
-    like = {
-        key: torch.zeros(shape, dtype=torch.int64 if key.endswith("tracked") else torch.float32)
-        for key, shape in facts["state_dict"].items()
-    }
-    model = models.load(fill.state_dict_for(like), "parser")
-    assert model.network.state_dict().keys() == like.keys()
-    assert sum(p.numel() for p in model.network.parameters()) == facts["parameters"]
-    (entry,) = facts["inputs"].values()
+def test_published_network_agrees_with_the_reference(reference):
+    bisenet = reference("bisenet_19")
+    model = models.load(bisenet.weights(), "parser")
+    assert sum(p.numel() for p in model.network.parameters()) == bisenet.facts["parameters"]
     with torch.no_grad():
-        logits = model.network(fill.input_for("bisenet_19.x", entry["shape"], entry["kind"]))
-    golden = load_file(PARITY / "bisenet_19.safetensors")
-    assert list(logits.shape) == golden["logits.shape"].tolist()
-    sample, wanted = fill.summary(logits)["sample"], golden["logits.sample"]
-    assert (sample - wanted).norm() < 1e-4 * wanted.norm()
-    sys.modules.pop("fill", None)
+        bisenet.check(logits=model.network(bisenet.input("x")))
 
 
 def test_sizes_are_read_from_shapes(state, tmp_path):

@@ -1,19 +1,14 @@
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from faceloom import models
 from faceloom.models.hear.adapter import HEAR
 from faceloom.models.hear.network import HEARNetwork
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 SMALL = ([4, 5, 6, 7, 8], [9, 3, 2, 10])
 
 
@@ -38,26 +33,11 @@ def test_published_network_has_the_published_counts():
     assert len(network.state_dict()) == 65
 
 
-def test_published_network_agrees_with_the_reference(monkeypatch):
-    # tests/parity/README: weights and inputs are drawn from names, the reference computed the rest.
-    monkeypatch.syspath_prepend(str(PARITY))
-    import fill
-
-    facts = json.loads((PARITY / "faceshifter_hear.json").read_text())
-    like = {
-        key: torch.zeros(shape, dtype=torch.int64 if key.endswith("tracked") else torch.float32)
-        for key, shape in facts["state_dict"].items()
-    }
-    model = models.load(fill.state_dict_for(like), "refiner")
-    assert model.network.state_dict().keys() == like.keys()
-    entry = facts["inputs"]["pair"]
+def test_published_network_agrees_with_the_reference(reference):
+    hear = reference("faceshifter_hear")
+    model = models.load(hear.weights(), "refiner")
     with torch.no_grad():
-        image = model.network(fill.input_for("faceshifter_hear.pair", entry["shape"]))
-    golden = load_file(PARITY / "faceshifter_hear.safetensors")
-    assert list(image.shape) == golden["image.shape"].tolist()
-    sample, wanted = fill.summary(image)["sample"], golden["image.sample"]
-    assert (sample - wanted).norm() < 1e-4 * wanted.norm()
-    sys.modules.pop("fill", None)
+        hear.check(image=model.network(hear.input("pair")))
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

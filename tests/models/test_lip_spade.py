@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from faceloom import models
 from faceloom.models.lip_spade.adapter import LIPSPADE
@@ -19,7 +15,6 @@ from faceloom.models.lip_spade.network import (
 )
 from faceloom.ops.templates import BEST_POSE, TEMPLATES
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 SMALL = ((4, 6, 8, 8), (6, 4), 5)
 
 
@@ -40,27 +35,11 @@ def test_published_network_has_the_published_counts():
     assert len(network.state_dict()) == 230
 
 
-def test_published_network_agrees_with_the_reference(monkeypatch):
-    # tests/parity/README: weights and inputs are drawn from names, the reference computed the rest.
-    monkeypatch.syspath_prepend(str(PARITY))
-    import fill
-
-    facts = json.loads((PARITY / "ghost_super_resolution.json").read_text())
-    like = {
-        key: torch.zeros(shape, dtype=torch.int64 if key.endswith("tracked") else torch.float32)
-        for key, shape in facts["state_dict"].items()
-    }
-    model = models.load(fill.state_dict_for(like), "restorer")
-    assert model.network.state_dict().keys() == like.keys()
-    entry = facts["inputs"]["image"]
-    images = fill.input_for("ghost_super_resolution.image", entry["shape"], entry["kind"])
+def test_published_network_agrees_with_the_reference(reference):
+    lip_spade = reference("ghost_super_resolution")
+    model = models.load(lip_spade.weights(), "restorer")
     with torch.no_grad():
-        image = model.network(images)
-    golden = load_file(PARITY / "ghost_super_resolution.safetensors")
-    assert list(image.shape) == golden["image.shape"].tolist()
-    sample, wanted = fill.summary(image)["sample"], golden["image.sample"]
-    assert (sample - wanted).norm() < 1e-4 * wanted.norm()
-    sys.modules.pop("fill", None)
+        lip_spade.check(image=model.network(lip_spade.input("image")))
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from faceloom import models
 from faceloom.models.patch_discriminator.adapter import PatchDiscriminator
 from faceloom.models.patch_discriminator.network import PatchDiscriminatorNetwork
 
-PARITY = Path(__file__).resolve().parents[1] / "parity"
 GHOST = (64, 128, 256, 512, 512, 512)
 FACESHIFTER = (*GHOST, 512)
 # Scales, widths, batch normalisation.
@@ -44,24 +39,11 @@ def test_published_networks_have_the_published_counts(widths, parameters, entrie
     assert len(network.state_dict()) == entries
 
 
-def test_published_network_agrees_with_the_reference(monkeypatch):
-    # tests/parity/README: weights and inputs are drawn from names, the reference computed the rest.
-    monkeypatch.syspath_prepend(str(PARITY))
-    import fill
-
-    facts = json.loads((PARITY / "ghost_multiscale_discriminator.json").read_text())
-    like = {key: torch.zeros(shape) for key, shape in facts["state_dict"].items()}
-    model = models.load(fill.state_dict_for(like), "discriminator")
-    assert model.network.state_dict().keys() == like.keys()
-    shape = facts["inputs"]["image"]["shape"]
-    maps = model.judge(fill.input_for("ghost_multiscale_discriminator.image", shape))
-    golden = load_file(PARITY / "ghost_multiscale_discriminator.safetensors")
-    assert len(maps) == len(facts["outputs"])
-    for scale, scores in enumerate(maps):
-        assert list(scores.shape) == golden[f"scale{scale}.shape"].tolist()
-        sample, wanted = fill.summary(scores)["sample"], golden[f"scale{scale}.sample"]
-        assert (sample - wanted).norm() < 1e-4 * wanted.norm()
-    sys.modules.pop("fill", None)
+def test_published_network_agrees_with_the_reference(reference):
+    ghost = reference("ghost_multiscale_discriminator")
+    model = models.load(ghost.weights(), "discriminator")
+    maps = model.judge(ghost.input("image"))
+    ghost.check(**{f"scale{scale}": scores for scale, scores in enumerate(maps)})
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

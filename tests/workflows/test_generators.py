@@ -1,0 +1,162 @@
+"""GHOST's and FaceShifter's workflows from end to end, with small networks of random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import faceloom
+from faceloom.headless.core_nodes import CORE_NODES
+from faceloom.headless.demo import packaged
+from faceloom.headless.execute import Runner
+from faceloom.headless.graph import WorkflowError
+from faceloom.headless.overrides import override
+from faceloom.headless.workflow import read_workflow
+from faceloom.host.session import Session
+from faceloom.models.aei import AEISizes
+from faceloom.models.arcface.network import IResNetNetwork
+from faceloom.models.attribute_encoder import UNetSizes
+from faceloom.models.faceshifter.network import FaceShifterNetwork
+from faceloom.models.ghost.network import GHOSTNetwork
+from faceloom.models.hear.network import HEARNetwork
+from faceloom.models.ir_se50.network import IRSE50Network
+from faceloom.nodes import NODES
+
+WORKFLOWS = Path(faceloom.__file__).with_name("workflows")
+LENGTH = 16
+SIZES = AEISizes(UNetSizes((4,) * 7, (4,) * 6), (8,) * 8, identity=LENGTH)
+GHOST = {
+    "FaceLoomLoadSwapGenerator.model": "G_unet_2blocks.pth",
+    "FaceLoomLoadFaceEncoder.model": "backbone.pth",
+    "FaceLoomSwapFace.trust_encoder": "true",
+}
+IRSE50 = {"FaceLoomLoadFaceEncoder.model": "model_ir_se50.pth"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A model folder with a small random network under each name."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models")
+    networks = {
+        "G_unet_2blocks.pth": GHOSTNetwork(SIZES),
+        "G_latest.pth": FaceShifterNetwork(SIZES),
+        "HEAR_latest.pth": HEARNetwork((4,) * 5, (4,) * 4),
+        "backbone.pth": IResNetNetwork(3, (4, 5, 6, 7), (1, 1, 1, 1), LENGTH),
+        "model_ir_se50.pth": IRSE50Network(16, [16, 16, 32, 32, 48, 64], LENGTH),
+    }
+    for name, network in networks.items():
+        torch.save(network.state_dict(), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Source: the astronaut. Target: six friends, cut down; and a wall without a face."""
+    folder = tmp_path_factory.mktemp("pictures")
+    Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / "source.png")
+    friends = Image.open(packaged("insightface", "data", "images", "t1.jpg"))
+    friends.save(folder / "target.png")
+    friends.crop((0, 0, 640, 886)).save(folder / "reference.png")
+    Image.new("RGB", friends.size, (90, 110, 130)).save(folder / "wall.png")
+    return folder
+
+
+@pytest.fixture
+def run(weights, pictures, tmp_path, monkeypatch):
+    """Runs a workflow with other values; gives what each node gave, by its title."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def go(name, values, models=weights):
+        session = Session(
+            device=torch.device("cpu"),
+            model_folders=(models,),
+            input_dir=pictures,
+            output_dir=tmp_path / "output",
+        )
+        runner = Runner([*NODES, *CORE_NODES], session)
+        graph = read_workflow(WORKFLOWS / f"{name}.json", runner.specs)
+        for path, value in values.items():
+            override(graph, runner.specs, f"{path}={value}")
+        results = runner.run(graph).results
+        return {
+            graph.nodes[key].title: [values[0] for values in result.outputs]
+            for key, result in results.items()
+        }
+
+    return go
+
+
+def check_only_faces_changed(given, frames):
+    """All pixels are numbers; those outside the mask are the frames' own, bit for bit."""
+    picture, changed = given["Paste Faces"]
+    assert picture.shape == frames.shape
+    assert picture.isfinite().all()
+    outside = changed == 0
+    assert 0.3 < outside.float().mean() < 1
+    assert torch.equal(picture[outside], frames[outside])
+    inside = changed > 0.9
+    assert (picture[inside] - frames[inside]).abs().mean() > 0.02
+
+
+def test_ghost_on_a_picture(run):
+    given = run("ghost_image", GHOST)
+    (crops,) = given["Swap Face"]
+    assert crops.image.shape == (6, 3, 256, 256)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_ghost_on_frames_whose_faces_come_and_go(run):
+    given = run("ghost_frames", GHOST | {"Frame 2.image": "wall.png"})
+    frames = given["Frames"][0]
+    assert len(frames) == 2
+    (crops,) = given["Swap Face"]
+    assert set(crops.faces.frame.tolist()) == {0}
+    assert sorted(crops.faces.track.tolist()) == list(range(len(crops)))
+    check_only_faces_changed(given, frames)
+    assert torch.equal(given["Paste Faces"][0][1], frames[1])
+
+
+def test_faceshifter_with_hear(run):
+    given = run("faceshifter", IRSE50)
+    swapped, rebuilt, mask = given["Heuristic Error"]
+    (refined,) = given["Refine Face (HEAR)"]
+    for crops in (swapped, rebuilt, refined):
+        assert crops.image.shape == (6, 3, 256, 256)
+        assert crops.image.isfinite().all()
+    assert not torch.equal(swapped.image, rebuilt.image)
+    assert mask.shape == (6, 256, 256)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("ghost_image", GHOST), ("ghost_frames", GHOST), ("faceshifter", IRSE50)]
+)
+def test_no_face_at_all_gives_the_picture_back(run, name, values):
+    walls = {"Target.image": "wall.png"}
+    if name == "ghost_frames":
+        walls = {"Frame 1.image": "wall.png", "Frame 2.image": "wall.png"}
+    picture, changed = run(name, values | walls)["Paste Faces"]
+    assert len(picture) == len(walls)
+    assert picture.std((1, 2)).max() < 1e-6
+    assert changed.max() == 0
+
+
+def test_weights_that_are_missing_are_named_with_their_folder(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WorkflowError) as caught:
+        run("ghost_image", GHOST, models=tmp_path / "empty")
+    text = str(caught.value)
+    assert "G_unet_2blocks.pth" in text or "backbone.pth" in text
+    assert str(tmp_path / "empty") in text
+
+
+def test_one_familys_weights_in_anothers_loader(run):
+    wrong = {"FaceLoomLoadSwapGenerator.model": "HEAR_latest.pth"}
+    with pytest.raises(WorkflowError, match="hear, a refiner, where a swapper is wanted"):
+        run("ghost_image", GHOST | wrong)

@@ -68,7 +68,11 @@ PROTOCOLS = {
     "swapper": models.Swapper,
     "refiner": models.Refiner,
     "restorer": models.Restorer,
+    "reenactor": models.Reenactor,
+    "inpainter": models.Inpainter,
+    "blender": models.Blender,
     "discriminator": models.Discriminator,
+    "perceptual net": models.PerceptualNet,
 }
 
 

@@ -380,7 +380,7 @@ class PerceptualNet(Model, Protocol):
     """Gives the features by which losses compare pictures as people do."""
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Look at pictures [N, 3, H, W] RGB -1..1, which gradients reach: maps, the finest first."""
+        """Look at pictures [N, 3, H, W] RGB -1..1 that gradients reach: maps, finest first."""
 
 
 @runtime_checkable

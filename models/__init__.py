@@ -1,6 +1,6 @@
 """Networks, a folder an architecture, and the adapters that give each its role."""
 
-from .loading import identify, load, read_state_dict
+from .loading import identify, load, load_built_in, read_state_dict
 from .registry import ARCHITECTURES, built_in
 from .roles import (
     LOADER_NODES,
@@ -49,6 +49,7 @@ __all__ = [
     "built_in",
     "identify",
     "load",
+    "load_built_in",
     "read_state_dict",
     "where_to_load",
 ]

@@ -319,17 +319,21 @@ class Reenactor(Model, Protocol):
     def points(self) -> int:
         """How many landmarks of the target it reads, a key of `ops.landmark_sets.SETS`."""
 
-    def reenact(self, source: Crops, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    def prepare(self, source: Crops) -> Crops:
+        """Look once at crops that are reenacted often; what it finds travels in their masks."""
+
+    def reenact(self, source: Crops, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Reenact faces.
 
         Args:
-            source: N crops; their faces carry landmarks where the reenactor reads those, too.
-            landmarks: [N, points, 2 or 3] of the target faces, (x, y) in pixels of their crops of
-                the same size, and depth.
+            source: N crops from `prepare`; their faces carry landmarks where it reads those, too.
+            landmarks: [N, points, 2 or 3] of the target faces, (x, y) in pixels of their crops,
+                and depth.
+            size: side T of the target's crops; the reenactor's own where it has one.
 
         Returns:
-            [N, 3, S, S] float32 RGB 0..1, each source's face as the target's landmarks say; and
-            [N, 1, S, S] 0..1, where it shows a face that can be used.
+            [N, 3, T, T] float32 RGB 0..1, each source's face as the target's landmarks say; and
+            [N, 1, T, T] 0..1, where it shows a face that can be used.
         """
 
 
@@ -339,7 +343,7 @@ class Inpainter(Model, Protocol):
 
     @property
     def size(self) -> int:
-        """Side S of the pictures that it takes and gives, in pixels."""
+        """Side S of the pictures that it takes and gives, in pixels; 0 if it takes any."""
 
     def inpaint(self, images: Tensor, known: Tensor, face: Tensor) -> Tensor:
         """Complete faces.
@@ -360,7 +364,7 @@ class Blender(Model, Protocol):
 
     @property
     def size(self) -> int:
-        """Side S of the pictures that it takes and gives, in pixels."""
+        """Side S of the pictures that it takes and gives, in pixels; 0 if it takes any."""
 
     def blend(self, images: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Blend pictures.

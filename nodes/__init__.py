@@ -20,14 +20,17 @@ from .identity import CompareIdentities, EncodeIdentity, MixIdentities
 from .inpaint import InpaintFace
 from .loaders import (
     LoadFaceAttributes,
+    LoadFaceBlender,
     LoadFaceDetector,
     LoadFaceEncoder,
+    LoadFaceInpainter,
     LoadFaceLandmarker,
     LoadFaceOccluder,
     LoadFaceParser,
     LoadFaceRefiner,
     LoadFaceRestorer,
     LoadHeadPose,
+    LoadReenactor,
     LoadSwapGenerator,
 )
 from .masks import FaceMask, GrowFeatherMask
@@ -38,6 +41,7 @@ from .preview import PreviewFaces
 from .reenact import ReenactFace
 from .restore import RestoreFace
 from .saved_identity import LoadIdentity, SaveIdentity
+from .segment import SegmentFace
 from .select import SelectFaces
 from .smooth import SmoothFaces
 from .swap import HeuristicError, RefineFace, SwapFace
@@ -53,6 +57,9 @@ NODES: list[type[io.ComfyNode]] = [
     LoadSwapGenerator,
     LoadFaceRefiner,
     LoadFaceRestorer,
+    LoadReenactor,
+    LoadFaceInpainter,
+    LoadFaceBlender,
     DetectFaces,
     SelectFaces,
     SelectFacesByAttributes,
@@ -71,6 +78,7 @@ NODES: list[type[io.ComfyNode]] = [
     RefineFace,
     RestoreFace,
     FaceMask,
+    SegmentFace,
     ParseFace,
     OcclusionMask,
     GhostMask,

@@ -12,7 +12,11 @@ from faceloom.models.bisenet.network import BiSeNetNetwork
 from faceloom.models.blazeface.network import BlazeFaceNetwork, Last, chain
 from faceloom.models.facemesh.network import FaceMeshNetwork
 from faceloom.models.fsanet.network import FSANetNetwork
+from faceloom.models.fsgan.network import ResUNet
+from faceloom.models.fsgan_segmentation.network import UNet
 from faceloom.models.graph import Graph
+from faceloom.models.hopenet.network import HopenetNetwork
+from faceloom.models.hrnet.network import HRNetNetwork
 from faceloom.models.ir_se50.network import IRSE50Network
 from faceloom.models.loom_detector.network import LoomDetectorNetwork
 from faceloom.models.loom_encoder.network import LoomEncoderNetwork
@@ -23,6 +27,7 @@ from faceloom.models.pfld.network import PFLDNetwork
 from faceloom.models.registry import ARCHITECTURES, find_architecture
 from faceloom.models.retinaface.network import MobileNet, RetinaFaceNetwork
 from faceloom.models.slim68.network import SlimNetwork
+from faceloom.models.vgg19.network import VGG19Network
 from faceloom.models.yunet.network import YuNetNetwork
 
 
@@ -38,6 +43,12 @@ NETWORKS = {
     "blazeface": lambda: back_camera([8] * 16 + [12] * 8 + [16] * 8),
     "facemesh": lambda: FaceMeshNetwork([4, 6, 8, 8, 8], hidden=5),
     "fsanet": lambda: FSANetNetwork([4, 5, 6, 7], 64, primary=3, rows=2, parts=(2, 2, 4)),
+    "fsgan_blending": lambda: ResUNet(7, (4, 6), (0, 1), {"out_conv": 3}),
+    "fsgan_inpainting": lambda: ResUNet(4, (4, 6), (0, 1), {"out_conv": 3}),
+    "fsgan_reenactment": lambda: ResUNet(71, (4, 6), (0, 1), {"out_conv1": 3, "out_conv2": 3}),
+    "fsgan_segmentation": lambda: UNet((4, 5, 6, 7, 8), 3),
+    "hopenet": lambda: HopenetNetwork(4, (1, 2, 1, 1)),
+    "hrnet": lambda: HRNetNetwork(4, 2, (3, 4, 5, 6), (1, 2, 1), (1, 2, 1), 98),
     "ir_se50": lambda: IRSE50Network(16, [16, 16, 32, 32, 48, 64], 9),
     "loom_detector": lambda: LoomDetectorNetwork((4, 6), 8),
     "loom_encoder": lambda: LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 5, 12, 9),
@@ -49,6 +60,7 @@ NETWORKS = {
     "pfld": lambda: PFLDNetwork([4, 6, 3, 5, 7], 98),
     "retinaface": lambda: RetinaFaceNetwork(MobileNet(8), [64, 128, 256], 64),
     "slim68": lambda: SlimNetwork([4] * 13),
+    "vgg19": lambda: VGG19Network([4] * 16),
     "yunet": lambda: YuNetNetwork([4, 6, 8, 8, 8, 8], shared=2),
 }
 """A small network of every architecture that loads from tensors."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..host.node_api import ComfyExtension, io
 from .align import AlignFaces, CropsToImage, ImageToCrops
+from .appearance_map import AppearanceMap
 from .attributes import HeadPose, SelectFacesByAttributes
 from .blend import BlendFaces
 from .colour import MatchColour
@@ -45,6 +46,7 @@ from .segment import SegmentFace
 from .select import SelectFaces
 from .smooth import SmoothFaces
 from .swap import HeuristicError, RefineFace, SwapFace
+from .view_interpolation import ViewInterpolation
 
 NODES: list[type[io.ComfyNode]] = [
     LoadFaceDetector,
@@ -71,7 +73,9 @@ NODES: list[type[io.ComfyNode]] = [
     CropsToImage,
     ImageToCrops,
     PasteFaces,
+    AppearanceMap,
     ReenactFace,
+    ViewInterpolation,
     InpaintFace,
     SwapFace,
     HeuristicError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..faces import AppearanceMap as Views
 from ..faces import Crops
-from ..faces.appearance_map import AppearanceMap as Views
 from ..faces.tracklets import chronological, tracklets
 from ..host.images import image_from_frames
 from ..host.memory import Hosted
@@ -80,8 +80,8 @@ class AppearanceMap(io.ComfyNode):
                     display_name="picture",
                     tooltip=(
                         "Yaw to the right, pitch upwards. Yellow: views kept; grey: views dropped; "
-                        "blue: triangles among views; red: the way of the targets, from the large "
-                        "dot on."
+                        "blue: the triangles they form; red: the way of the targets, from the "
+                        "large dot on."
                     ),
                 ),
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from ..host.node_api import io, schema
 from ..models import Reenactor
 from ..models.classical import MeshReenactor
 from ..ops.landmark_sets import MESH, convert_landmarks
+from ..ops.pose_interpolation import interpolate_pose
 from .chunks import in_chunks
 from .inputs import landmarks_of, mask_of, mask_output, naming
 from .pairing import source_row
@@ -88,35 +90,34 @@ class ReenactFace(io.ComfyNode):
         network: Reenactor = MeshReenactor() if reenactor is None else reenactor.use()
         target = target if reenactor is None else target.to(compute_device())
         rows = source_row(len(source), target.faces, "Reenact Face")
-        image, trust = reenacted(
-            network, source, target, rows, torch.arange(len(target)), "Reenact Face", steps
-        )
+        reenact = reenactment(network, source, target, rows, "Reenact Face", steps)
+        with naming("Reenact Face"):
+            image, trust = in_chunks(reenact, rows, torch.arange(len(target)))
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))
 
 
-def reenacted(
+def reenactment(
     network: Reenactor,
     source: Crops,
     target: Crops,
-    source_rows: Tensor,
-    target_rows: Tensor,
+    used: Tensor,
     node: str,
     steps: int = 1,
-) -> tuple[Tensor, Tensor]:
-    """Reenact P pairs of a source and a target face, a few at a time.
+) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Make a function that reenacts P pairs of a source and a target face.
 
     Args:
-        network: the reenactor, on the compute device.
-        source: crops of faces, whichever are used.
-        target: crops whose landmarks say pose and expression, on the compute device.
-        source_rows: [P] int64, rows of `source`.
-        target_rows: [P] int64, rows of `target`.
+        network: the reenactor, on the device of `target`.
+        source: crops of faces.
+        target: crops whose landmarks say pose and expression.
+        used: [U] int64 rows of `source` that will be asked for; no others are looked at.
         node: who asks, for errors.
-        steps: poses that a face goes through, the last one the target's.
+        steps: poses that a network leads a face through, the last one the target's.
 
     Returns:
-        Pictures [P, 3, S, S] in the target's crops, and [P, 1, S, S] where they can be used.
+        A function of [P] rows of `source` and [P] rows of `target`. It gives pictures
+        [P, 3, S, S] in the target's crops, and [P, 1, S, S] where they can be used.
 
     Raises:
         ValueError: crops or landmarks are not what the reenactor reads.
@@ -124,29 +125,28 @@ def reenacted(
     for name, crops in (("source", source), ("target", target)):
         _check_crops(network, crops, name, node)
     # A clip's many faces share few sources: each of those is looked at once.
-    used, row = torch.unique(source_rows.cpu(), return_inverse=True)
-    source = source[used].to(target.device)
+    kept = torch.unique(used.cpu())
+    source = source[kept].to(target.device)
     goals = points_of(target, network.points, node)
-    starts = points_of(source, network.points, node) if steps > 1 else goals[:0]
-    if steps > 1 and network.name != MeshReenactor.name:
+    between = network.size > 0 and steps > 1
+    starts = points_of(source, network.points, node) if between else goals[:0]
+    if between:
         _check_depth(starts, goals, node)
+    with naming(node):
+        source = network.prepare(source)
 
-    def reenact(row: Tensor, goal_row: Tensor) -> tuple[Tensor, Tensor]:
-        faces, goal = source[row], goals[goal_row]
+    def reenact(source_rows: Tensor, target_rows: Tensor) -> tuple[Tensor, Tensor]:
+        row = torch.searchsorted(kept, source_rows.cpu()).to(target.device)
+        faces, goal = source[row], goals[target_rows.to(target.device)]
         with half_precision():
-            for step in range(1, steps if network.size else 1):
-                from ..ops.pose_interpolation import interpolate_pose
-
-                between = interpolate_pose(starts[row], goal, step / steps)
-                moved, _ = network.reenact(faces, between, target.size)
+            for step in range(1, steps if between else 1):
+                pose = interpolate_pose(starts[row], goal, step / steps)
+                moved, _ = network.reenact(faces, pose, target.size)
                 faces = replace(faces, image=moved.float())
             image, trust = network.reenact(faces, goal, target.size)
         return image.float(), trust.float()
 
-    with naming(node):
-        source = network.prepare(source)
-        image, trust = in_chunks(reenact, row.to(target.device), target_rows.to(target.device))
-    return image, trust
+    return reenact
 
 
 def points_of(crops: Crops, count: int, node: str) -> Tensor:

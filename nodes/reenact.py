@@ -62,6 +62,7 @@ class ReenactFace(io.ComfyNode):
                     default=1,
                     min=1,
                     max=8,
+                    optional=True,
                     tooltip=(
                         "Networks only: more steps bridge a large turn of the head, each through "
                         "a pose in between. It needs landmarks with depth, and each step blurs."

@@ -11,7 +11,6 @@ from ..host.device import compute_device, half_precision
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import Inpainter
-from ..models.classical import MirrorInpainter
 from ..ops.inpaint import Method, fill
 from .chunks import in_chunks
 from .inputs import mask_of
@@ -77,12 +76,13 @@ class InpaintFace(io.ComfyNode):
     ) -> io.NodeOutput:
         crops = crops if inpainter is None else crops.to(compute_device())
         known, wanted = _masks(crops, hole, face)
-        network: Inpainter = MirrorInpainter() if inpainter is None else inpainter.use()
-        _check_size(network, crops)
+        network = None if inpainter is None else inpainter.use()
+        if network is not None:
+            _check_size(network, crops)
 
         def inpaint(image: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor]:
             missing = wanted * (1 - known)
-            if isinstance(network, MirrorInpainter):
+            if network is None:
                 return (fill(image, missing, method),)
             with half_precision():
                 filled = network.inpaint(image, known, wanted).float()

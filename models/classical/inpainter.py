@@ -12,15 +12,18 @@ from ..roles import Role
 
 
 @dataclass(frozen=True, eq=False)
-class MirrorInpainter:
-    """An `Inpainter` without a network: from the face's other half, else from around the hole."""
+class SmoothInpainter:
+    """An `Inpainter` without a network: a soft continuation of what is known.
+
+    Not `fill`'s mirror, which wants upright faces in the middle of their crops.
+    """
 
     network: nn.Module = field(default_factory=nn.Identity)
-    name: ClassVar[str] = "mirror fill"
+    name: ClassVar[str] = "smooth fill"
     role: ClassVar[Role] = "inpainter"
     licence: ClassVar[str] = "MIT"
     size: ClassVar[int] = 0
 
     def inpaint(self, images: Tensor, known: Tensor, face: Tensor) -> Tensor:
         """Complete faces; see `Inpainter.inpaint`."""
-        return fill(images, face * (1 - known), "mirror")
+        return fill(images, face * (1 - known), "smooth")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import mesh, paste, poisson
+from . import fsgan, mesh, paste, poisson, views
 
 if __name__ == "__main__":
-    for benchmark in (paste, poisson, mesh):
+    for benchmark in (paste, poisson, mesh, fsgan, views):
         benchmark.main()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import mesh, paste, poisson
+from . import aei, mesh, paste, poisson
 
 if __name__ == "__main__":
-    for benchmark in (paste, poisson, mesh):
+    for benchmark in (paste, poisson, mesh, aei):
         benchmark.main()

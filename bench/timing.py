@@ -20,13 +20,15 @@ def use_threads() -> None:
     cv2.setNumThreads(THREADS)
 
 
-def median_ms(*runs: Callable[[], object]) -> list[float]:
-    """Median milliseconds of each function in `ROUNDS` turns, after `WARM_UP` uncounted ones."""
+def median_ms(
+    *runs: Callable[[], object], rounds: int = ROUNDS, warm_up: int = WARM_UP
+) -> list[float]:
+    """Median milliseconds of each function in `rounds` turns, after `warm_up` uncounted ones."""
     times: list[list[float]] = [[] for _ in runs]
-    for turn in range(WARM_UP + ROUNDS):
+    for turn in range(warm_up + rounds):
         for run, record in zip(runs, times, strict=True):
             begin = time.perf_counter()
             run()
-            if turn >= WARM_UP:
+            if turn >= warm_up:
                 record.append((time.perf_counter() - begin) * 1e3)
     return [statistics.median(record) for record in times]

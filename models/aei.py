@@ -233,4 +233,7 @@ def _count(state: StateDict, path: str) -> int:
 def _shape(state: StateDict, key: str) -> torch.Size:
     if key not in state:
         raise CheckpointError(f"the tensors do not fit the network; missing: {key}.")
-    return state[key].shape
+    shape = state[key].shape
+    if len(shape) < 2:
+        raise CheckpointError(f"the tensors do not fit the network; {key} is {list(shape)}.")
+    return shape

@@ -14,21 +14,29 @@ from faceloom.models.ghost.network import LAYOUT as GHOST
 
 GHOST_OPTIONS = AADOptions()
 # ai-forever/ghost's network/AADLayer.py and maum-ai/faceshifter's model/AEINet.py gave these:
-#   block = AAD_ResBlk(4, 3, 5, 6, steps)   # or ADDResBlock(4, 5, 3), whose identity has 256 numbers
+#   block = AAD_ResBlk(4, 3, 5, 6, steps)  # or ADDResBlock(4, 5, 3), with 256 for identity's 6
 #   block.eval().load_state_dict(fill.state_dict_for(block.state_dict()))
 #   block(fill.input_for("h", (1, 4, 2, 2), "normal"),
 #         fill.input_for("attribute", (1, 5, 2, 2), "normal"),
 #         fill.input_for("identity", (1, 6), "normal")).flatten()
 REFERENCE = {
-    ("ghost", 1): [-0.64127, 0.40973, 1.03275, 0.99254, -1.1589, -0.1531]
-    + [-1.43639, -1.5617, 0.61124, 0.55275, -1.01952, 0.31537],
-    ("ghost", 2): [-1.37454, -0.02364, 1.74763, 1.89228, -1.04407, 1.35652]
-    + [-1.76596, -0.50104, 2.53493, 2.24375, -1.31241, -0.6083],
-    ("ghost", 3): [-0.65413, 0.18835, 1.15848, 1.21398, -1.87576, 0.11753]
-    + [-0.82497, -0.92369, -0.6783, 0.1855, -0.46714, 0.27739],
-    ("maum", 2): [-0.4648, -0.09736, -0.44093, -0.23967, -0.32361, -0.30783]
-    + [-0.36313, -0.4818, 0.27433, 0.5198, 0.96081, 0.40213],
-}
+    ("ghost", 1): [
+        -0.64127, 0.40973, 1.03275, 0.99254, -1.1589, -0.1531,
+        -1.43639, -1.5617, 0.61124, 0.55275, -1.01952, 0.31537,
+    ],
+    ("ghost", 2): [
+        -1.37454, -0.02364, 1.74763, 1.89228, -1.04407, 1.35652,
+        -1.76596, -0.50104, 2.53493, 2.24375, -1.31241, -0.6083,
+    ],
+    ("ghost", 3): [
+        -0.65413, 0.18835, 1.15848, 1.21398, -1.87576, 0.11753,
+        -0.82497, -0.92369, -0.6783, 0.1855, -0.46714, 0.27739,
+    ],
+    ("maum", 2): [
+        -0.4648, -0.09736, -0.44093, -0.23967, -0.32361, -0.30783,
+        -0.36313, -0.4818, 0.27433, 0.5198, 0.96081, 0.40213,
+    ],
+}  # fmt: skip
 MIXED = AADOptions(kernel=3, mask_kernel=1, mask_per_channel=True, batch_norm=False, bias=True)
 
 

@@ -15,7 +15,7 @@ from ..models.ghost.network import GHOSTNetwork
 from .timing import THREADS, median_ms, use_threads
 
 BATCHES = (1, 8)
-ROUNDS, WARM_UP = 7, 2
+ROUNDS, WARM_UP = 3, 1
 SLOPE = 0.1
 
 Runs = dict[str, Callable[[], object]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,10 @@ class Graph:
         from onnx2torch import convert
 
         try:
-            module: nn.Module = with_slices(convert(_understood(self.proto)))
+            with warnings.catch_warnings():
+                # It doubts its bilinear resizing by corners, which is what ONNX asks for.
+                warnings.filterwarnings("ignore", "For linear and cubic interpolation")
+                module: nn.Module = with_slices(convert(_understood(self.proto)))
         except Exception as error:  # each of its converters fails in its own way
             operations = ", ".join(sorted({node.op_type for node in self.proto.graph.node}))
             raise CheckpointError(

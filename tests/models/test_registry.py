@@ -7,22 +7,31 @@ import torch
 
 from faceloom import models
 from faceloom.models import registry
+from faceloom.models.adaptive_wing.network import AdaptiveWingNetwork
+from faceloom.models.aei import AEISizes
 from faceloom.models.arcface.network import IResNetNetwork
+from faceloom.models.attribute_encoder import UNetSizes
 from faceloom.models.bisenet.network import BiSeNetNetwork
 from faceloom.models.blazeface.network import BlazeFaceNetwork, Last, chain
 from faceloom.models.facemesh.network import FaceMeshNetwork
+from faceloom.models.faceshifter.network import FaceShifterNetwork
+from faceloom.models.faceshifter_maum.network import OPTIONS, MaumFaceShifterNetwork
 from faceloom.models.fsanet.network import FSANetNetwork
 from faceloom.models.fsgan.network import ResUNet
 from faceloom.models.fsgan_segmentation.network import UNet
+from faceloom.models.ghost.network import GHOSTNetwork
 from faceloom.models.graph import Graph
+from faceloom.models.hear.network import HEARNetwork
 from faceloom.models.hopenet.network import HopenetNetwork
 from faceloom.models.hrnet.network import HRNetNetwork
 from faceloom.models.ir_se50.network import IRSE50Network
+from faceloom.models.lip_spade.network import LIPSPADENetwork
 from faceloom.models.loom_detector.network import LoomDetectorNetwork
 from faceloom.models.loom_encoder.network import LoomEncoderNetwork
 from faceloom.models.loom_landmarker.network import LoomLandmarkerNetwork
 from faceloom.models.loom_parser.network import LoomParserNetwork
 from faceloom.models.mobilefacenet.network import MobileFaceNetNetwork
+from faceloom.models.patch_discriminator.network import PatchDiscriminatorNetwork
 from faceloom.models.pfld.network import PFLDNetwork
 from faceloom.models.registry import ARCHITECTURES, find_architecture
 from faceloom.models.retinaface.network import MobileNet, RetinaFaceNetwork
@@ -37,11 +46,25 @@ def back_camera(widths):
     return BlazeFaceNetwork({"backbone": body, "final": Last(widths[-1])}, {8: 16, 16: 16})
 
 
+def aei_sizes(bias=False, **others):
+    return AEISizes(UNetSizes((4, 5, 6), (5, 3), bias=bias), (9, 8, 8, 7), identity=9, **others)
+
+
+def restoreformer():
+    from spandrel.architectures.RestoreFormer import RestoreFormer
+
+    sizes = {"n_embed": 16, "embed_dim": 8, "ch": 32, "z_channels": 8}
+    return RestoreFormer(**sizes, ch_mult=(1,) * 6, num_res_blocks=1)
+
+
 NETWORKS = {
+    "adaptive_wing": lambda: AdaptiveWingNetwork((4, 8, 12), stacks=2, depth=2, points=98),
     "arcface": lambda: IResNetNetwork(3, (4, 5, 6, 7), (2, 1, 3, 1), 9),
     "bisenet": lambda: BiSeNetNetwork((4, 6, 8, 10), (1, 2, 1, 1), context=4, classes=19),
     "blazeface": lambda: back_camera([8] * 16 + [12] * 8 + [16] * 8),
     "facemesh": lambda: FaceMeshNetwork([4, 6, 8, 8, 8], hidden=5),
+    "faceshifter": lambda: FaceShifterNetwork(aei_sizes()),
+    "faceshifter_maum": lambda: MaumFaceShifterNetwork(aei_sizes(bias=True, options=OPTIONS)),
     "fsanet": lambda: FSANetNetwork([4, 5, 6, 7], 64, primary=3, rows=2, parts=(2, 2, 4)),
     "fsgan_blending": lambda: ResUNet(7, (4, 6), (0, 1), {"out_conv": 3}),
     "fsgan_inpainting": lambda: ResUNet(4, (4, 6), (0, 1), {"out_conv": 3}),
@@ -49,7 +72,10 @@ NETWORKS = {
     "fsgan_segmentation": lambda: UNet((4, 5, 6, 7, 8), 3),
     "hopenet": lambda: HopenetNetwork(4, (1, 2, 1, 1)),
     "hrnet": lambda: HRNetNetwork(4, 2, (3, 4, 5, 6), (1, 2, 1), (1, 2, 1), 98),
+    "ghost": lambda: GHOSTNetwork(aei_sizes()),
+    "hear": lambda: HEARNetwork([4, 5, 6, 7, 8], [9, 3, 2, 10]),
     "ir_se50": lambda: IRSE50Network(16, [16, 16, 32, 32, 48, 64], 9),
+    "lip_spade": lambda: LIPSPADENetwork((4, 6, 8, 8), (6, 4), hidden=5),
     "loom_detector": lambda: LoomDetectorNetwork((4, 6), 8),
     "loom_encoder": lambda: LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 5, 12, 9),
     "loom_landmarker": lambda: LoomLandmarkerNetwork((4, 6, 8, 8, 4), (0, 1, 2, 0, 0), hidden=7),
@@ -57,10 +83,12 @@ NETWORKS = {
     "mobilefacenet": lambda: MobileFaceNetNetwork(
         6, [(8, 4)] * 5 + [(8, 6)] * 7 + [(8, 5)] * 3, 7, 9
     ),
+    "patch_discriminator": lambda: PatchDiscriminatorNetwork(3, (4, 5, 6, 7), batch_norm=False),
     "pfld": lambda: PFLDNetwork([4, 6, 3, 5, 7], 98),
     "retinaface": lambda: RetinaFaceNetwork(MobileNet(8), [64, 128, 256], 64),
     "slim68": lambda: SlimNetwork([4] * 13),
     "vgg19": lambda: VGG19Network([4] * 16),
+    "spandrel_restorer": restoreformer,
     "yunet": lambda: YuNetNetwork([4, 6, 8, 8, 8, 8], shared=2),
 }
 """A small network of every architecture that loads from tensors."""

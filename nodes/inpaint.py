@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -76,22 +78,28 @@ class InpaintFace(io.ComfyNode):
     ) -> io.NodeOutput:
         crops = crops if inpainter is None else crops.to(compute_device())
         known, wanted = _masks(crops, hole, face)
-        network = None if inpainter is None else inpainter.use()
-        if network is not None:
-            _check_size(network, crops)
-
-        def inpaint(image: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor]:
-            missing = wanted * (1 - known)
-            if network is None:
-                return (fill(image, missing, method),)
-            with half_precision():
-                filled = network.inpaint(image, known, wanted).float()
-            return (image.lerp(filled, missing),)
-
+        inpaint = _without_network(method)
+        if inpainter is not None:
+            inpaint = _by_network(_fitting(inpainter.use(), crops))
         (image,) = in_chunks(inpaint, crops.image, known, wanted)
-        return io.NodeOutput(
-            replace(crops, image=image, mask=crops.mask if face is None else wanted)
-        )
+        mask = crops.mask if face is None else wanted
+        return io.NodeOutput(replace(crops, image=image, mask=mask))
+
+
+_Inpaint: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor]]
+
+
+def _without_network(method: Method) -> _Inpaint:
+    return lambda image, known, wanted: (fill(image, wanted * (1 - known), method),)
+
+
+def _by_network(network: Inpainter) -> _Inpaint:
+    def inpaint(image: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor]:
+        with half_precision():
+            filled = network.inpaint(image, known, wanted).float()
+        return (image.lerp(filled, wanted * (1 - known)),)
+
+    return inpaint
 
 
 def _masks(crops: Crops, hole: Tensor | None, face: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -109,9 +117,10 @@ def _masks(crops: Crops, hole: Tensor | None, face: Tensor | None) -> tuple[Tens
     return 1 - missing, own.maximum(missing)
 
 
-def _check_size(network: Inpainter, crops: Crops) -> None:
-    if network.size not in (0, crops.size) and len(crops):
-        raise ValueError(
-            f"Inpaint Face: {network.name} wants crops of {network.size} px, got {crops.size} px. "
-            "Set that in Align Faces."
-        )
+def _fitting(network: Inpainter, crops: Crops) -> Inpainter:
+    if network.size in (0, crops.size) or not len(crops):
+        return network
+    raise ValueError(
+        f"Inpaint Face: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
+        "that in Align Faces."
+    )

@@ -85,13 +85,13 @@ class ReenactFace(io.ComfyNode):
         cls,
         source: Crops,
         target: Crops,
-        steps: int = 1,
+        steps: int | None = None,
         reenactor: Hosted[Reenactor] | None = None,
     ) -> io.NodeOutput:
         network: Reenactor = MeshReenactor() if reenactor is None else reenactor.use()
         target = target if reenactor is None else target.to(compute_device())
         rows = source_row(len(source), target.faces, "Reenact Face")
-        reenact = reenactment(network, source, target, rows, "Reenact Face", steps)
+        reenact = reenactment(network, source, target, rows, "Reenact Face", steps or 1)
         with naming("Reenact Face"):
             image, trust = in_chunks(reenact, rows, torch.arange(len(target)))
         mask = trust * mask_of(target, None, "Reenact Face")

@@ -108,7 +108,7 @@ def _faces(picture: Tensor, views: Tensor, images: Tensor) -> Tensor:
 
 def _triangles(picture: Tensor, views: Tensor) -> Tensor:
     ends = triangulate(views)[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).sort(dim=1).values
-    edges = ends.unique(dim=0)
+    edges = torch.unique(ends, dim=0)
     points = _place(map_points(views))
     outer = (edges >= len(views)).any(1)
     picture = _draw_all(draw_lines, picture, points[edges[outer]], _OUTER, 1.0 * _FINE)

@@ -148,15 +148,19 @@ def _locate(points: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
     triangles, neighbours = delaunay(points)
     corners = points[triangles]
     row = torch.from_numpy(cKDTree(corners.mean(1).numpy()).query(query.numpy())[1])
-    shares = barycentric(corners[row], query)
-    lost = torch.arange(len(query))
+    shares = barycentric(corners.index_select(0, row), query)
+    lost = (shares.amin(1) < -_NOISE).nonzero()[:, 0]
+    # index_select and index_copy_ work alone: brackets wake all threads each time, for so little.
     for _ in range(len(triangles)):  # rounding could make circles around edges
-        lost = lost[shares[lost].amin(1) < -_NOISE]
         if not len(lost):
             break
-        row[lost] = neighbours[row[lost], shares[lost].argmin(1)]
-        shares[lost] = barycentric(corners[row[lost]], query[lost])
-    return triangles[row], shares
+        edge = shares.index_select(0, lost).argmin(1, keepdim=True)
+        onward = neighbours.index_select(0, row.index_select(0, lost)).gather(1, edge)[:, 0]
+        mine = barycentric(corners.index_select(0, onward), query.index_select(0, lost))
+        row.index_copy_(0, lost, onward)
+        shares.index_copy_(0, lost, mine)
+        lost = lost.masked_select(mine.amin(1) < -_NOISE)
+    return triangles.index_select(0, row), shares
 
 
 def _cross(one: Tensor, other: Tensor) -> Tensor:

@@ -51,9 +51,7 @@ def test_edges_between_views_differ_from_those_to_the_boundary():
 
 def test_faces_are_shown_beneath():
     row, column = pixel(0, 0)
-    part = draw(torch.zeros(1, 3), [0], shade=0.8)[
-        :, row - 30 : row - 15, column - 8 : column + 8
-    ]
+    part = draw(torch.zeros(1, 3), [0], shade=0.8)[:, row - 30 : row - 15, column - 8 : column + 8]
     assert (part - 0.8).abs().max() < 0.01
 
 

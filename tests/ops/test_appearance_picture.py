@@ -6,7 +6,7 @@ import torch
 from faceloom.ops.appearance_picture import SIZE, draw_appearance_map
 
 NO_PATH = torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64)
-YELLOW, GREY, BLUE, RED = (1, 0.82, 0.2), (0.5, 0.53, 0.58), (0.35, 0.65, 1), (1, 0.35, 0.45)
+YELLOW, GREY, RED = (1, 0.82, 0.2), (0.5, 0.53, 0.58), (1, 0.35, 0.45)
 EDGE, DEGREE = 64, (SIZE - 128) / 150
 
 
@@ -43,10 +43,12 @@ def test_views_lie_where_their_poses_are():
 def test_edges_between_views_differ_from_those_to_the_boundary():
     poses = torch.tensor([[-50.0, 0], [50, 0], [0, 50]])
     picture = draw(poses, [0, 1, 2])
-    assert shows(picture, BLUE, pixel(-25, 25))
-    assert shows(picture, BLUE, pixel(25, 25))
-    assert not shows(picture, BLUE, pixel(62.5, -37.5), reach=4)
-    assert shows(picture, (0.32, 0.35, 0.4), pixel(62.5, -37.5))
+    # Thin lines mix with the paper: how much bluer than red, and how bright they are.
+    for place, blue in ((pixel(-25, 25), True), (pixel(25, 25), True), (pixel(62.5, -37.5), False)):
+        row, column = place
+        part = picture[:, row - 3 : row + 4, column - 3 : column + 4]
+        assert ((part[2] - part[0]).max() > 0.3) == blue
+        assert part[0].max() > 0.2
 
 
 def test_faces_are_shown_beneath():

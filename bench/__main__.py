@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import aei, mesh, paste, poisson
+from . import aei, fsgan, mesh, paste, poisson, views
 
 if __name__ == "__main__":
-    for benchmark in (paste, poisson, mesh, aei):
+    for benchmark in (paste, poisson, mesh, aei, fsgan, views):
         benchmark.main()

@@ -1,5 +1,6 @@
 """What travels on FaceLoom's wires: faces, aligned crops and identities."""
 
+from .appearance_map import AppearanceMap
 from .convert import (
     SEG,
     BBoxDetector,
@@ -28,6 +29,7 @@ from .select import (
 __all__ = [
     "ORDERS",
     "SEG",
+    "AppearanceMap",
     "BBoxDetector",
     "Crops",
     "Faces",

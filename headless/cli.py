@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..training.cli import add_train_parser
 from ..training.report import add_measure_parser
+from .evaluate import add_evaluate_parser
 from .graph import WorkflowError, describe
 
 if TYPE_CHECKING:  # Torch takes seconds to import, and `faceloom --help` does not need it.
@@ -134,6 +135,7 @@ def build_parser() -> ArgumentParser:
     get.set_defaults(command=get_command)
     add_train_parser(commands, common)
     add_measure_parser(commands, common)
+    add_evaluate_parser(commands, common, place, SWAP_WORKFLOW)
     return parser
 
 

@@ -1,18 +1,22 @@
 """Networks, a folder an architecture, and the adapters that give each its role."""
 
-from .loading import identify, load, read_state_dict
+from .loading import identify, load, load_built_in, read_state_dict
 from .registry import ARCHITECTURES, built_in
 from .roles import (
     LOADER_NODES,
     Attributes,
+    Blender,
     Detector,
     Discriminator,
     Encoder,
     HeadPose,
+    Inpainter,
     Landmarker,
     Model,
     Occluder,
     Parser,
+    PerceptualNet,
+    Reenactor,
     Refiner,
     Restorer,
     Role,
@@ -25,15 +29,19 @@ __all__ = [
     "ARCHITECTURES",
     "LOADER_NODES",
     "Attributes",
+    "Blender",
     "CheckpointError",
     "Detector",
     "Discriminator",
     "Encoder",
     "HeadPose",
+    "Inpainter",
     "Landmarker",
     "Model",
     "Occluder",
     "Parser",
+    "PerceptualNet",
+    "Reenactor",
     "Refiner",
     "Restorer",
     "Role",
@@ -41,6 +49,7 @@ __all__ = [
     "built_in",
     "identify",
     "load",
+    "load_built_in",
     "read_state_dict",
     "where_to_load",
 ]

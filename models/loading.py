@@ -11,8 +11,9 @@ from torch import Tensor
 
 from .architecture import Architecture
 from .checkpoints import check_readable, read_tensors
+from .classical import WITHOUT_WEIGHTS
 from .graph import Graph, read_graph
-from .registry import find_architecture
+from .registry import built_in, find_architecture
 from .roles import Model, Role, named, where_to_load
 from .weights import CheckpointError, StateDict
 
@@ -37,6 +38,17 @@ def load(source: str | Path | StateDict, role: Role | None = None) -> Model:
         return _build(canonical(source), role)
     with _naming(Path(source)):
         return _build(_read(Path(source)), role)
+
+
+def load_built_in(role: Role) -> Model:
+    """Load what FaceLoom ships for a role, or what plays it without weights.
+
+    Raises:
+        CheckpointError: there is neither; the text says what to choose instead.
+    """
+    if role in WITHOUT_WEIGHTS:
+        return WITHOUT_WEIGHTS[role]()
+    return load(built_in(role), role)
 
 
 def identify(path: Path) -> Architecture:

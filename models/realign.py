@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops
-from ..ops.geometry import fit_similarity, invert_affine
+from ..ops.geometry import (
+    fit_similarity,
+    invert_affine,
+    matrix_scale,
+    square_box,
+    transform_points,
+)
 from ..ops.templates import template_points
 from ..ops.warp import crop
 from .alignment import points_or_box
@@ -33,6 +39,30 @@ def realign(crops: Crops, template: str, size: int) -> tuple[Tensor, Tensor]:
     own = crops.as_frames().faces.to(crops.device)
     matrix = fit_similarity(points_or_box(own), template_points(template, size, crops.device))
     images = crop(crops.image.float(), matrix, own.frame, size, padding="border")
+    return images.clamp(0, 1), matrix
+
+
+def realign_to_box(crops: Crops, margin: float, size: int) -> tuple[Tensor, Tensor]:
+    """Cut the square about each crop's face out again, by the face's box.
+
+    It lies as the crop does: a face that the crop has set upright stays so, and its box keeps the
+    size that it has in the frame.
+
+    Args:
+        crops: N crops of any size and template.
+        margin: side of the square as a multiple of the box's longer side.
+        size: side of the result in pixels.
+
+    Returns:
+        As `realign`.
+    """
+    box, placed = crops.faces.box.to(crops.device), crops.matrix
+    corner, opposite = box[:, :2], box[:, 2:]
+    centre = transform_points(placed, ((corner + opposite) / 2)[:, None])[:, 0]
+    half = (opposite - corner) * matrix_scale(placed)[:, None] / 2
+    matrix = square_box(torch.cat([centre - half, centre + half], 1), size, margin)
+    rows = torch.arange(len(crops), device=crops.device)
+    images = crop(crops.image.float(), matrix, rows, size, padding="border")
     return images.clamp(0, 1), matrix
 
 

@@ -19,7 +19,11 @@ Role: TypeAlias = Literal[
     "swapper",
     "refiner",
     "restorer",
+    "reenactor",
+    "inpainter",
+    "blender",
     "discriminator",
+    "perceptual net",
 ]
 
 LOADER_NODES: dict[Role, str] = {
@@ -33,9 +37,12 @@ LOADER_NODES: dict[Role, str] = {
     "swapper": "Load Swap Generator",
     "refiner": "Load Face Refiner",
     "restorer": "Load Face Restorer",
+    "reenactor": "Load Reenactor",
+    "inpainter": "Load Face Inpainter",
+    "blender": "Load Face Blender",
 }
-"""Display name of the node that loads each role, for messages; a discriminator has none, because
-it only judges pictures while a generator is trained."""
+"""Display name of the node that loads each role, for messages; discriminators and perceptual
+nets have none, because they only judge pictures while a generator is trained."""
 
 
 def where_to_load(role: Role) -> str:
@@ -290,6 +297,94 @@ class Restorer(Model, Protocol):
         Returns:
             [N, 3, R, R] float32 RGB 0..1, of S or a multiple of it.
         """
+
+
+@runtime_checkable
+class Reenactor(Model, Protocol):
+    """Carries a face into the pose and expression of another one."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops that it takes and gives, in pixels; 0 if it takes any."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Alignments that it was trained for, as Align Faces calls them; none takes any."""
+
+    @property
+    def margin(self) -> float:
+        """Side of its crops over that of the face's box, where a template is `square_box`."""
+
+    @property
+    def points(self) -> int:
+        """How many landmarks of the target it reads, a key of `ops.landmark_sets.SETS`."""
+
+    def prepare(self, source: Crops) -> Crops:
+        """Look once at crops that are reenacted often; what it finds travels in their masks."""
+
+    def reenact(self, source: Crops, landmarks: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Reenact faces.
+
+        Args:
+            source: N crops from `prepare`; their faces carry landmarks where it reads those, too.
+            landmarks: [N, points, 2 or 3] of the target faces, (x, y) in pixels of their crops,
+                and depth.
+            size: side T of the target's crops; the reenactor's own where it has one.
+
+        Returns:
+            [N, 3, T, T] float32 RGB 0..1, each source's face as the target's landmarks say; and
+            [N, 1, T, T] 0..1, where it shows a face that can be used.
+        """
+
+
+@runtime_checkable
+class Inpainter(Model, Protocol):
+    """Completes faces of which parts are missing."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the pictures that it takes and gives, in pixels; 0 if it takes any."""
+
+    def inpaint(self, images: Tensor, known: Tensor, face: Tensor) -> Tensor:
+        """Complete faces.
+
+        Args:
+            images: [N, 3, S, S] float32 RGB 0..1.
+            known: [N, 1, S, S] 0..1, where `images` shows the face.
+            face: [N, 1, S, S] 0..1, where a face is wanted.
+
+        Returns:
+            [N, 3, S, S] float32 RGB 0..1; outside `face` it means nothing.
+        """
+
+
+@runtime_checkable
+class Blender(Model, Protocol):
+    """Blends a face into another picture, its tones matched."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the pictures that it takes and gives, in pixels; 0 if it takes any."""
+
+    def blend(self, images: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Blend pictures.
+
+        Args:
+            images: [N, 3, S, S] float32 RGB 0..1, the new faces.
+            target: [N, 3, S, S], the pictures that they come into.
+            mask: [N, 1, S, S] 0..1, where `images` counts.
+
+        Returns:
+            [N, 3, S, S] float32 RGB 0..1.
+        """
+
+
+@runtime_checkable
+class PerceptualNet(Model, Protocol):
+    """Gives the features by which losses compare pictures as people do."""
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Look at pictures [N, 3, H, W] RGB -1..1 that gradients reach: maps, finest first."""
 
 
 @runtime_checkable

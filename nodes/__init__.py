@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..host.node_api import ComfyExtension, io
 from .align import AlignFaces, CropsToImage, ImageToCrops
+from .appearance_map import AppearanceMap
 from .attributes import HeadPose, SelectFacesByAttributes
 from .blend import BlendFaces
 from .colour import MatchColour
@@ -20,14 +21,17 @@ from .identity import CompareIdentities, EncodeIdentity, MixIdentities
 from .inpaint import InpaintFace
 from .loaders import (
     LoadFaceAttributes,
+    LoadFaceBlender,
     LoadFaceDetector,
     LoadFaceEncoder,
+    LoadFaceInpainter,
     LoadFaceLandmarker,
     LoadFaceOccluder,
     LoadFaceParser,
     LoadFaceRefiner,
     LoadFaceRestorer,
     LoadHeadPose,
+    LoadReenactor,
     LoadSwapGenerator,
 )
 from .masks import FaceMask, GrowFeatherMask
@@ -38,9 +42,11 @@ from .preview import PreviewFaces
 from .reenact import ReenactFace
 from .restore import RestoreFace
 from .saved_identity import LoadIdentity, SaveIdentity
+from .segment import SegmentFace
 from .select import SelectFaces
 from .smooth import SmoothFaces
 from .swap import HeuristicError, RefineFace, SwapFace
+from .view_interpolation import ViewInterpolation
 
 NODES: list[type[io.ComfyNode]] = [
     LoadFaceDetector,
@@ -53,6 +59,9 @@ NODES: list[type[io.ComfyNode]] = [
     LoadSwapGenerator,
     LoadFaceRefiner,
     LoadFaceRestorer,
+    LoadReenactor,
+    LoadFaceInpainter,
+    LoadFaceBlender,
     DetectFaces,
     SelectFaces,
     SelectFacesByAttributes,
@@ -64,13 +73,16 @@ NODES: list[type[io.ComfyNode]] = [
     CropsToImage,
     ImageToCrops,
     PasteFaces,
+    AppearanceMap,
     ReenactFace,
+    ViewInterpolation,
     InpaintFace,
     SwapFace,
     HeuristicError,
     RefineFace,
     RestoreFace,
     FaceMask,
+    SegmentFace,
     ParseFace,
     OcclusionMask,
     GhostMask,

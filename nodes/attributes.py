@@ -13,9 +13,9 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import Attributes
 from ..models import HeadPose as HeadPoseModel
-from ..ops.head_pose import head_pose as pose_of_landmarks
 from .chunks import faces_in_chunks
-from .inputs import frames_of, naming
+from .inputs import frames_of
+from .poses import poses_of
 from .sockets import AttributesSocket, FacesSocket, HeadPoseSocket
 
 GENDERS = ("any", "female", "male")
@@ -66,12 +66,7 @@ class HeadPose(io.ComfyNode):
         frames = frames_of(faces, image, "Head Pose")
         if not len(faces):
             return io.NodeOutput(0.0, 0.0, 0.0, "no faces")
-        if head_pose is None:
-            poses = _pose_of_landmarks(faces).tolist()
-        else:
-            model = head_pose.use()
-            (pose,) = _by_chunk(lambda chunk: (model.pose(frames, chunk),), faces)
-            poses = pose.tolist()
+        poses = poses_of(frames, faces, head_pose, "Head Pose").tolist()
         lines = [
             f"yaw {yaw:+.1f}, pitch {pitch:+.1f}, roll {roll:+.1f}" for yaw, pitch, roll in poses
         ]
@@ -156,16 +151,6 @@ def _check_ages(minimum: int, maximum: int) -> None:
             f"Select Faces by Gender or Age: minimum_age {minimum} is above maximum_age "
             f"{maximum}, which keeps no face."
         )
-
-
-def _pose_of_landmarks(faces: Faces) -> Tensor:
-    if faces.landmarks is None:
-        raise ValueError(
-            "Head Pose: these faces carry no landmarks. Put Find Landmarks before Head Pose, or "
-            "connect a model from Load Head Pose."
-        )
-    with naming("Head Pose"):
-        return pose_of_landmarks(faces.landmarks)
 
 
 def _by_chunk(ask: Callable[[Faces], tuple[Tensor, ...]], faces: Faces) -> list[Tensor]:

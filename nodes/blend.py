@@ -8,11 +8,15 @@ from functools import partial
 from torch import Tensor
 
 from ..faces import Crops
+from ..host.device import compute_device, half_precision
+from ..host.memory import Hosted
 from ..host.node_api import io, schema
+from ..models import Blender
+from ..models.classical import PoissonBlender
 from ..ops.composite import METHODS, composite
 from .chunks import in_chunks
 from .inputs import check_pair, mask_of
-from .sockets import CropsSocket
+from .sockets import BlenderSocket, CropsSocket
 
 
 class BlendFaces(io.ComfyNode):
@@ -60,6 +64,14 @@ class BlendFaces(io.ComfyNode):
                     optional=True,
                     tooltip="Where the swap shows, instead of the crops' own mask.",
                 ),
+                BlenderSocket.Input(
+                    "blender",
+                    optional=True,
+                    tooltip=(
+                        "From Load Face Blender, instead of the method. It fits the tones inside "
+                        "the mask; the edge is feathered as without it."
+                    ),
+                ),
             ],
             outputs=[CropsSocket.Output(display_name="crops")],
         )
@@ -73,9 +85,33 @@ class BlendFaces(io.ComfyNode):
         feather: float,
         opacity: float,
         mask: Tensor | None = None,
+        blender: Hosted[Blender] | None = None,
     ) -> io.NodeOutput:
+        crops = crops if blender is None else crops.to(compute_device())
         target = check_pair(crops, target, "Blend Faces")
         where = mask_of(crops, mask, "Blend Faces")
         blend = partial(composite, method=method, width=feather)
+        if blender is not None:
+            blend = partial(_by_network, _fitting(blender.use(), crops), feather)
         image, support = in_chunks(blend, crops.image, target.image, where)
         return io.NodeOutput(replace(crops, image=image, mask=opacity * support))
+
+
+def _fitting(network: Blender, crops: Crops) -> Blender:
+    if network.size in (0, crops.size) or not len(crops):
+        return network
+    raise ValueError(
+        f"Blend Faces: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
+        "that in Align Faces."
+    )
+
+
+def _by_network(
+    network: Blender, width: float, source: Tensor, target: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Let a network fit the tones, then feather as `composite` does."""
+    if isinstance(network, PoissonBlender):
+        return composite(source, target, mask, "poisson", width)
+    with half_precision():
+        fitted = network.blend(source, target, mask).float()
+    return composite(fitted, target, mask, "gaussian", width)

@@ -39,8 +39,6 @@ def find_weights(choice: str, role: models.Role) -> Path:
         FileNotFoundError: no folder has the file.
         DownloadError: it could not be fetched.
     """
-    if choice == BUILT_IN:
-        return models.built_in(role)
     if choice == NOTHING:
         downloads = any(entry.role == role and entry.address for entry in catalog())
         hint = "choose a download" if downloads else "none is published, so it must be your own"
@@ -51,13 +49,26 @@ def find_weights(choice: str, role: models.Role) -> Path:
     return on_disk(entry, model_files()) or fetch(entry, download_folder())
 
 
+def load_choice(choice: str, role: models.Role) -> models.Model:
+    """Load what a loader's choice stands for.
+
+    Raises:
+        CheckpointError: as `models.load`, and as `find_weights` with its other errors.
+    """
+    if choice == BUILT_IN:
+        return models.load_built_in(role)
+    return models.load(find_weights(choice, role), role)
+
+
 def verdict(choice: str, role: models.Role) -> bool | str:
     """Judge a choice before anything runs: True, or what is wrong and what to do.
 
     A workflow may come from a machine with other files, or name a download that is on disk by now.
     """
     try:
-        if not choice.startswith(DOWNLOAD):
+        if choice == BUILT_IN:
+            models.load_built_in(role)
+        elif not choice.startswith(DOWNLOAD):
             find_weights(choice, role)
         elif (entry := find_download(choice)).role != role:
             return f"{entry.file} is no {role}; {models.where_to_load(entry.role)}."
@@ -74,6 +85,8 @@ def fingerprint(choice: str, role: models.Role) -> str:
     try:
         if choice.startswith(DOWNLOAD):
             return str(find_download(choice).sha256)
+        if choice == BUILT_IN:
+            return BUILT_IN
         path = find_weights(choice, role)
         return f"{path} {path.stat().st_mtime_ns}"
     except (OSError, ValueError):  # reported when the node runs

@@ -7,15 +7,18 @@ from typing import Any, ClassVar
 from .. import models
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from .choices import choices, find_weights, fingerprint, verdict
+from .choices import choices, fingerprint, load_choice, verdict
 from .sockets import (
     AttributesSocket,
+    BlenderSocket,
     DetectorSocket,
     EncoderSocket,
     HeadPoseSocket,
+    InpainterSocket,
     LandmarkerSocket,
     OccluderSocket,
     ParserSocket,
+    ReenactorSocket,
     RefinerSocket,
     RestorerSocket,
     SwapperSocket,
@@ -69,7 +72,7 @@ class _Loader(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: str) -> io.NodeOutput:
-        return io.NodeOutput(Hosted(models.load(find_weights(model, cls.role), cls.role)))
+        return io.NodeOutput(Hosted(load_choice(model, cls.role)))
 
 
 class LoadFaceDetector(_Loader):
@@ -176,3 +179,33 @@ class LoadFaceRestorer(_Loader):
     does = "sharpens blurred and damaged faces"
     aliases = ("gfpgan", "codeformer", "restoreformer", "face enhance", "super resolution")
     has_built_in = False
+
+
+class LoadReenactor(_Loader):
+    """FL_REENACTOR: the mesh warp, or a network from a file."""
+
+    role = "reenactor"
+    node_id = "FaceLoomLoadReenactor"
+    socket = ReenactorSocket
+    does = "carries a face into another one's pose and expression; built-in is the mesh warp"
+    aliases = ("fsgan", "reenactment", "mesh warp")
+
+
+class LoadFaceInpainter(_Loader):
+    """FL_INPAINTER: the classical fill, or a network from a file."""
+
+    role = "inpainter"
+    node_id = "FaceLoomLoadFaceInpainter"
+    socket = InpainterSocket
+    does = "completes faces with missing parts; built-in is the classical fill"
+    aliases = ("fsgan", "face completion", "inpainting")
+
+
+class LoadFaceBlender(_Loader):
+    """FL_BLENDER: Poisson blending, or a network from a file."""
+
+    role = "blender"
+    node_id = "FaceLoomLoadFaceBlender"
+    socket = BlenderSocket
+    does = "blends a face into another picture; built-in is Poisson blending"
+    aliases = ("fsgan", "blending", "poisson")

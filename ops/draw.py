@@ -1,4 +1,4 @@
-"""Boxes, points and numbers drawn into pictures for previews, with dark outlines.
+"""Boxes, points, lines and numbers drawn into pictures for previews, with dark outlines.
 
 Coordinates are (x, y) in pixels of the frame, which spans [0, W] x [0, H]. What lies off the
 picture, or is not finite, is not drawn. All functions return a new picture. Sizes left open follow
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .spans import runs
 
 Colour = tuple[float, float, float]
 Rectangle = tuple[float, float, float, float]
@@ -32,6 +34,14 @@ _GLYPHS = {
     ".": (".....", ".....", ".....", ".....", ".....", ".##..", ".##.."),
     "-": (".....", ".....", ".....", ".###.", ".....", ".....", "....."),
     "#": (".#.#.", ".#.#.", "#####", ".#.#.", "#####", ".#.#.", ".#.#."),
+    "A": (".###.", "#...#", "#...#", "#####", "#...#", "#...#", "#...#"),
+    "C": (".####", "#....", "#....", "#....", "#....", "#....", ".####"),
+    "H": ("#...#", "#...#", "#...#", "#####", "#...#", "#...#", "#...#"),
+    "I": (".###.", "..#..", "..#..", "..#..", "..#..", "..#..", ".###."),
+    "P": ("####.", "#...#", "#...#", "####.", "#....", "#....", "#...."),
+    "T": ("#####", "..#..", "..#..", "..#..", "..#..", "..#..", "..#.."),
+    "W": ("#...#", "#...#", "#...#", "#.#.#", "#.#.#", "##.##", "#...#"),
+    "Y": ("#...#", "#...#", ".#.#.", "..#..", "..#..", "..#..", "..#.."),
     " ": (".....",) * 7,
 }
 
@@ -101,6 +111,44 @@ def draw_points(
     return image
 
 
+def draw_lines(
+    image: Tensor,
+    points: Tensor,
+    frame: Tensor,
+    colour: Colour = (1.0, 0.85, 0.1),
+    width: float | None = None,
+) -> Tensor:
+    """Draw lines from point to point, without an outline, in which dense ones would drown.
+
+    Args:
+        image: [B, 3, H, W] RGB in 0..1.
+        points: [N, P, 2], the corners of each line. A part with an end that is not finite is left
+            out.
+        frame: [N] integers, the picture each line belongs to.
+        colour: RGB in 0..1.
+        width: in pixels; by default 1/500 of the shorter side, at least 1.
+
+    Returns:
+        [B, 3, H, W].
+
+    Raises:
+        ValueError: shapes do not fit together, or a frame does not exist.
+    """
+    _frames(image, points, frame, ("P", 2))
+    thick = float(_relative(image, 500)) if width is None else width
+    begin, end = points[:, :-1].flatten(0, 1).double(), points[:, 1:].flatten(0, 1).double()
+    begin, end, shown = _clip(begin, end, image, thick)
+    # Discs half a width apart at most, and as much larger as leaves no gap between two of them.
+    count = (torch.linalg.vector_norm(end - begin, dim=1) / (thick / 2)).ceil().long() + 1
+    part, step = runs(torch.zeros_like(count), count * shown)
+    way = (step / (count[part] - 1).clamp(min=1))[:, None]
+    places = begin[part] + way * (end - begin)[part]
+    rows = frame.to(points.device).repeat_interleave(max(points.shape[1] - 1, 0))[part]
+    image = image.clone()
+    _discs(image, places[:, None], rows, colour, math.hypot(thick / 2, thick / 4))
+    return image
+
+
 def draw_labels(
     image: Tensor,
     positions: Tensor,
@@ -109,7 +157,7 @@ def draw_labels(
     colour: Colour = (1.0, 1.0, 1.0),
     scale: int | None = None,
 ) -> Tensor:
-    """Write short texts of digits, ".", "-", "#" and spaces.
+    """Write short texts of digits, ".", "-", "#", spaces, and the letters of YAW and PITCH.
 
     Args:
         image: [B, 3, H, W] RGB in 0..1.
@@ -175,6 +223,22 @@ def _sides(box: Rectangle, line: int) -> list[Rectangle]:
         (left, top, min(left + line, right), bottom),
         (max(right - line, left), top, right, bottom),
     ]
+
+
+def _clip(
+    begin: Tensor, end: Tensor, image: Tensor, margin: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut lines [L, 2] to the picture and a margin (Liang and Barsky, 1984); which show at all."""
+    size = begin.new_tensor([image.shape[3], image.shape[2]])
+    finite = (begin.isfinite() & end.isfinite()).all(1)
+    begin, end = begin.nan_to_num(0, 0, 0), end.nan_to_num(0, 0, 0)
+    way = end - begin
+    way = torch.where(way == 0, torch.full_like(way, 1e-9), way)
+    one, other = (-margin - begin) / way, (size + margin - begin) / way
+    enter = torch.minimum(one, other).amax(1).clamp(0, 1)[:, None]
+    leave = torch.maximum(one, other).amin(1).clamp(0, 1)[:, None]
+    shown = finite & (enter <= leave)[:, 0]
+    return begin + enter * way, begin + leave * way, shown
 
 
 def _colour(colour: Colour, like: Tensor) -> Tensor:

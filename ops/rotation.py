@@ -50,8 +50,8 @@ def fit_rigid(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         target: [N, P, 3] points.
 
     Returns:
-        Rotation [N, 3, 3] and shift [N, 3]: target is about rotation @ source + shift. Points on
-        one line leave the rotation about it open, and some rotation comes back.
+        Rotation [N, 3, 3] and shift [N, 3]: target is about rotation @ source + shift. Where the
+        points leave it open (all on one line, or in one place), the smallest rotation that fits.
 
     Raises:
         ValueError: the shapes are not both [N, P, 3].
@@ -62,27 +62,26 @@ def fit_rigid(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             f"got {list(source.shape)} and {list(target.shape)}."
         )
     source_mean, target_mean = source.mean(1), target.mean(1)
-    covariance = (source - source_mean[:, None]).mT @ (target - target_mean[:, None])
-    u, _, vt = torch.linalg.svd(covariance)
-    sign = torch.ones_like(source_mean)
+    before, after = source - source_mean[:, None], target - target_mean[:, None]
+    tie_break = _noise(source, before, target, after)[:, None, None] * torch.eye(3).to(source)
+    # On the CPU: MPS has no singular values, and 3 x 3 matrices are no work for a GPU.
+    u, _, vt = torch.linalg.svd((before.mT @ after + tie_break).cpu())
+    sign = torch.ones_like(u[:, 0])
     sign[:, 2] = torch.sign(torch.linalg.det(vt.mT @ u.mT))
-    rotation = (vt.mT * sign[:, None]) @ u.mT
+    rotation = ((vt.mT * sign[:, None]) @ u.mT).to(source.device)
     return rotation, target_mean - (rotation * source_mean[:, None]).sum(-1)
 
 
-def interpolate_pose(source: Tensor, target: Tensor, fraction: float) -> Tensor:
-    """Carry `source` a fraction of the way along its rigid motion to `target`.
+def _noise(source: Tensor, before: Tensor, target: Tensor, after: Tensor) -> Tensor:
+    """How large rounding can make entries of the covariance of points, centred as given: [N].
 
-    FSGAN's stepwise reenactment: the angles and the shift are scaled, the shape stays the source's.
-
-    Args:
-        source: [N, P, 3] landmarks.
-        target: [N, P, 3] landmarks.
-        fraction: 0 gives `source`, 1 the whole rigid motion.
-
-    Returns:
-        [N, P, 3].
+    So much of the identity outweighs the directions that noise alone would choose, and turns
+    nothing that the points determine.
     """
-    rotation, shift = fit_rigid(source, target)
-    partial = euler_to_matrix(fraction * matrix_to_euler(rotation))
-    return source @ partial.mT + fraction * shift[:, None]
+    length = [
+        torch.linalg.vector_norm(points, dim=(1, 2)) for points in (source, before, target, after)
+    ]
+    eps = 8 * torch.finfo(source.dtype).eps
+    source_error, target_error = eps * length[0], eps * length[2]
+    noise: Tensor = source_error * (length[3] + target_error) + target_error * length[1]
+    return noise

@@ -43,10 +43,7 @@ def load_pictures(folder: Path, *, held_out: bool, size: int = 512, most: int = 
     Raises:
         ValueError: there are no pictures, or a mask is missing.
     """
-    images = folder / "images" if (folder / "images").is_dir() else folder
-    files = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
-    files = [path for i, path in enumerate(files) if (i % HELD_OUT == 0) == held_out]
-    files = files[: most or None]
+    files = part_of(find_pictures(folder), held_out=held_out)[: most or None]
     if not files:
         raise ValueError(f"{folder}: there are no pictures ({', '.join(_SUFFIXES)}) for this part.")
     image = torch.stack([_read(path, "RGB", size) for path in files])
@@ -55,6 +52,17 @@ def load_pictures(folder: Path, *, held_out: bool, size: int = 512, most: int = 
     if masks.is_dir():
         label = torch.stack([_read(_mask_of(path, masks), "P", size) for path in files])
     return Pictures(image, label, tuple(path.stem for path in files))
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """List a folder's pictures, or those of its `images/`, by name."""
+    images = folder / "images" if (folder / "images").is_dir() else folder
+    return sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
+
+
+def part_of(files: list[Path], *, held_out: bool) -> list[Path]:
+    """Keep the part of all pictures of a folder that is held out, or the part for training."""
+    return [path for i, path in enumerate(files) if (i % HELD_OUT == 0) == held_out]
 
 
 def _mask_of(picture: Path, masks: Path) -> Path:

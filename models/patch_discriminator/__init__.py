@@ -14,6 +14,8 @@ _PATTERN = {
     "layer0.5.weight": (None, None, 4, 4),
 }
 
+_FSGAN_SCALES = 2
+
 
 def detect(state: StateDict) -> bool:
     """Tell whether weights are a patch discriminator's, of any scales, depth and width."""
@@ -27,8 +29,10 @@ def load(state: StateDict) -> PatchDiscriminator:
     numbered = (f"layer0.{number}.weight" for number in (0, *range(2, len(state) + 3, 3)))
     widths = [state[key].shape[0] for key in numbered if key in state][:-1]
     batch_norm = "layer0.3.running_mean" in state
+    # A sigmoid leaves no trace, but FSGAN alone has one, and it alone has two scales.
+    sigmoid = batch_norm and scales == _FSGAN_SCALES
     return PatchDiscriminator(
-        fill(lambda: PatchDiscriminatorNetwork(scales, widths, batch_norm), state)
+        fill(lambda: PatchDiscriminatorNetwork(scales, widths, batch_norm, sigmoid), state)
     )
 
 
@@ -39,4 +43,4 @@ ARCHITECTURE = Architecture(
     detect=detect,
     load=load,
 )
-"""The multi-scale patch discriminator of GHOST and FaceShifter."""
+"""The multi-scale patch discriminator of GHOST, FaceShifter and FSGAN."""

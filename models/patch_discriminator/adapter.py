@@ -12,18 +12,18 @@ from ..roles import Role
 
 @dataclass(frozen=True, eq=False)
 class PatchDiscriminator:
-    """A `Discriminator`: GHOST's and FaceShifter's.
+    """A `Discriminator`: GHOST's, FaceShifter's and FSGAN's.
 
     Like every loaded network it is frozen and in evaluation mode, which suits a generator's loss:
     gradients reach the pictures only. To train it further, thaw it with
     `model.network.train().requires_grad_(True)`, and give its parameters to an optimiser.
 
-    Two things leave no trace in the weights and are the caller's: taotaonice/FaceShifter trains on
-    BGR, and FSGAN, whose weights load too, puts the scores through a sigmoid.
+    That taotaonice/FaceShifter trains on BGR leaves no trace in the weights, and is the caller's.
     """
 
     network: nn.Module
-    """Maps pictures [N, 3, H, W] RGB -1..1 to a map of scores for each scale."""
+    """Maps pictures [N, 3, H, W] RGB -1..1 to a map of scores for each scale; it also takes a
+    pyramid of pictures, with which FSGAN feeds it."""
     name: ClassVar[str] = "patch_discriminator"
     role: ClassVar[Role] = "discriminator"
     licence: ClassVar[str] = "Apache-2.0; trained on VGGFace2, a set for research"

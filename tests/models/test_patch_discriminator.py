@@ -10,12 +10,13 @@ from faceloom.models.patch_discriminator.network import PatchDiscriminatorNetwor
 
 GHOST = (64, 128, 256, 512, 512, 512)
 FACESHIFTER = (*GHOST, 512)
-# Scales, widths, batch normalisation.
+FSGAN = (64, 128, 256, 512)
+# Scales, widths, batch normalisation, and whether there is a sigmoid.
 SMALL = {
     "ghost": (3, (4, 5, 6, 7, 8, 9), False),
     "faceshifter": (3, (4, 5, 6, 7, 8, 9, 4), False),
     "maum": (3, (4, 5, 6, 7), True),
-    "fsgan": (2, (4, 5, 6, 7), True),
+    "fsgan": (2, (4, 5, 6, 7), True, True),
 }
 
 
@@ -30,20 +31,31 @@ def state():
 
 
 @pytest.mark.parametrize(
-    ("widths", "parameters", "entries"), [(GHOST, 33_463_107, 42), (FACESHIFTER, 46_047_555, 48)]
+    ("scales", "widths", "batch_norm", "parameters", "entries"),
+    [
+        (3, GHOST, False, 33_463_107, 42),
+        (3, FACESHIFTER, False, 46_047_555, 48),
+        (2, FSGAN, True, 5_533_058, 50),
+    ],
 )
-def test_published_networks_have_the_published_counts(widths, parameters, entries):
+def test_published_networks_have_the_published_counts(
+    scales, widths, batch_norm, parameters, entries
+):
     with torch.device("meta"):
-        network = PatchDiscriminatorNetwork(3, widths, batch_norm=False)
+        network = PatchDiscriminatorNetwork(scales, widths, batch_norm)
     assert sum(weight.numel() for weight in network.parameters()) == parameters
     assert len(network.state_dict()) == entries
 
 
-def test_published_network_agrees_with_the_reference(reference):
-    ghost = reference("ghost_multiscale_discriminator")
-    model = models.load(ghost.weights(), "discriminator")
-    maps = model.judge(ghost.input("image"))
-    ghost.check(**{f"scale{scale}": scores for scale, scores in enumerate(maps)})
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [("ghost_multiscale_discriminator", "image"), ("fsgan_discriminator", "x")],
+)
+def test_published_network_agrees_with_the_reference(name, picture, reference):
+    published = reference(name)
+    model = models.load(published.weights(), "discriminator")
+    maps = model.judge(published.input(picture))
+    published.check(**{f"scale{scale}": scores for scale, scores in enumerate(maps)})
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -91,6 +103,17 @@ def test_smaller_scales_average_what_is_inside_the_picture():
             halved[:, :, y, x] = images[:, :, rows, columns].mean((2, 3))
     wanted = model.network.get_submodule("layer0")(halved)
     torch.testing.assert_close(model.judge(images)[1], wanted)
+
+
+def test_a_pyramid_of_pictures_feeds_the_scales():
+    # FSGAN's discriminators_pix2pix.py: image i of L goes to layer L - 1 - i.
+    network = models.load(build("fsgan").state_dict()).network
+    whole, half = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 32, 32)
+    fine, coarse = network([whole, half])
+    assert torch.equal(fine, network.get_submodule("layer1")(whole))
+    assert torch.equal(coarse, network.get_submodule("layer0")(half))
+    (alone,) = network([half])
+    assert torch.equal(alone, coarse)
 
 
 def test_gradients_flow_to_the_pictures_only(state):

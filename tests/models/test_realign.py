@@ -8,8 +8,14 @@ import torch.nn.functional as F
 
 from faceloom.faces import Crops, Faces
 from faceloom.faces.convert import faces_from_boxes
-from faceloom.models.realign import put_back, realign
-from faceloom.ops.geometry import fit_similarity, square_box, transform_points
+from faceloom.models.realign import put_back, realign, realign_to_box
+from faceloom.ops.geometry import (
+    compose_affine,
+    fit_similarity,
+    matrix_scale,
+    square_box,
+    transform_points,
+)
 from faceloom.ops.templates import template_points
 from faceloom.ops.warp import crop
 
@@ -105,3 +111,18 @@ def test_no_crops_and_unknown_templates():
     assert put_back(torch.zeros(0, 19, 32, 32), matrix, 16).shape == (0, 19, 16, 16)
     with pytest.raises(ValueError, match="No alignment template is called 'oval'"):
         realign(crops, "oval", 32)
+
+
+def test_a_box_is_cut_with_its_margin_as_the_crop_lies(frames, faces):
+    crops = aligned(frames, faces, "ffhq_512")
+    images, matrix = realign_to_box(crops, 1.2, 64)
+    assert images.shape == (2, 3, 64, 64)
+    whole = compose_affine(matrix, crops.matrix)
+    centre = (faces.box[:, :2] + faces.box[:, 2:])[:, None] / 2
+    wanted = torch.full((2, 1, 2), 32.0)
+    torch.testing.assert_close(transform_points(whole, centre), wanted, atol=1e-3, rtol=0)
+    # The longer sides are 80 and 100 px, and nothing is turned again.
+    torch.testing.assert_close(matrix_scale(whole), 64 / (1.2 * torch.tensor([80.0, 100])))
+    assert (matrix[:, 0, 1] == 0).all()
+    none = Crops(torch.zeros(0, 3, 16, 16), torch.zeros(0, 2, 3), faces[:0], "ffhq_512")
+    assert realign_to_box(none, 1.2, 32)[0].shape == (0, 3, 32, 32)

@@ -17,9 +17,13 @@ from faceloom.models.facemesh.network import FaceMeshNetwork
 from faceloom.models.faceshifter.network import FaceShifterNetwork
 from faceloom.models.faceshifter_maum.network import OPTIONS, MaumFaceShifterNetwork
 from faceloom.models.fsanet.network import FSANetNetwork
+from faceloom.models.fsgan.network import ResUNet
+from faceloom.models.fsgan_segmentation.network import UNet
 from faceloom.models.ghost.network import GHOSTNetwork
 from faceloom.models.graph import Graph
 from faceloom.models.hear.network import HEARNetwork
+from faceloom.models.hopenet.network import HopenetNetwork
+from faceloom.models.hrnet.network import HRNetNetwork
 from faceloom.models.ir_se50.network import IRSE50Network
 from faceloom.models.lip_spade.network import LIPSPADENetwork
 from faceloom.models.loom_detector.network import LoomDetectorNetwork
@@ -32,6 +36,7 @@ from faceloom.models.pfld.network import PFLDNetwork
 from faceloom.models.registry import ARCHITECTURES, find_architecture
 from faceloom.models.retinaface.network import MobileNet, RetinaFaceNetwork
 from faceloom.models.slim68.network import SlimNetwork
+from faceloom.models.vgg19.network import VGG19Network
 from faceloom.models.yunet.network import YuNetNetwork
 
 
@@ -61,6 +66,12 @@ NETWORKS = {
     "faceshifter": lambda: FaceShifterNetwork(aei_sizes()),
     "faceshifter_maum": lambda: MaumFaceShifterNetwork(aei_sizes(bias=True, options=OPTIONS)),
     "fsanet": lambda: FSANetNetwork([4, 5, 6, 7], 64, primary=3, rows=2, parts=(2, 2, 4)),
+    "fsgan_blending": lambda: ResUNet(7, (4, 6), (0, 1), {"out_conv": 3}),
+    "fsgan_inpainting": lambda: ResUNet(4, (4, 6), (0, 1), {"out_conv": 3}),
+    "fsgan_reenactment": lambda: ResUNet(71, (4, 6), (0, 1), {"out_conv1": 3, "out_conv2": 3}),
+    "fsgan_segmentation": lambda: UNet((4, 5, 6, 7, 8), 3),
+    "hopenet": lambda: HopenetNetwork(4, (1, 2, 1, 1)),
+    "hrnet": lambda: HRNetNetwork(4, 2, (3, 4, 5, 6), (1, 2, 1), (1, 2, 1), 98),
     "ghost": lambda: GHOSTNetwork(aei_sizes()),
     "hear": lambda: HEARNetwork([4, 5, 6, 7, 8], [9, 3, 2, 10]),
     "ir_se50": lambda: IRSE50Network(16, [16, 16, 32, 32, 48, 64], 9),
@@ -76,6 +87,7 @@ NETWORKS = {
     "pfld": lambda: PFLDNetwork([4, 6, 3, 5, 7], 98),
     "retinaface": lambda: RetinaFaceNetwork(MobileNet(8), [64, 128, 256], 64),
     "slim68": lambda: SlimNetwork([4] * 13),
+    "vgg19": lambda: VGG19Network([4] * 16),
     "spandrel_restorer": restoreformer,
     "yunet": lambda: YuNetNetwork([4, 6, 8, 8, 8, 8], shared=2),
 }
@@ -96,7 +108,11 @@ PROTOCOLS = {
     "swapper": models.Swapper,
     "refiner": models.Refiner,
     "restorer": models.Restorer,
+    "reenactor": models.Reenactor,
+    "inpainter": models.Inpainter,
+    "blender": models.Blender,
     "discriminator": models.Discriminator,
+    "perceptual net": models.PerceptualNet,
 }
 
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
+from faceloom.host.memory import Hosted
 from faceloom.nodes import AlignFaces
+from faceloom.ops.parsing import CLASSES
 
 HEIGHT, WIDTH, CROP = 80, 128, 64
 BOXES = [(8.0, 10.0, 52.0, 66.0), (72.0, 14.0, 118.0, 74.0)]
@@ -63,3 +66,28 @@ def bare_crops(crops):
 def few_points(crops):
     """The same crops with five landmarks a face, of no known mesh."""
     return replace(crops, faces=replace(crops.faces, landmarks=crops.faces.landmarks[:, :5]))
+
+
+class FakeParser:
+    """Sees hair above the middle, skin below it, and glasses in the crop's left eighth."""
+
+    name, role, licence = "fake", "parser", "MIT"
+
+    def __init__(self):
+        self.network = nn.Identity()
+        self.calls = []
+
+    def parse(self, crops):
+        self.calls.append(len(crops))
+        size = crops.size
+        parsing = torch.zeros(len(crops), 19, size, size)
+        parsing[:, CLASSES.index("hair"), : size // 2] = 1
+        parsing[:, CLASSES.index("skin"), size // 2 :] = 1
+        parsing[:, :, :, : size // 8] = 0
+        parsing[:, CLASSES.index("eyeglasses"), :, : size // 8] = 1
+        return parsing
+
+
+@pytest.fixture
+def parser():
+    return Hosted(FakeParser())

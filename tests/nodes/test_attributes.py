@@ -89,7 +89,7 @@ def test_no_faces_have_no_pose(image, no_faces):
 
 
 def test_faces_without_a_mesh_are_told_what_to_connect(image, faces):
-    with pytest.raises(ValueError, match=r"^Head Pose: .*no landmarks\. Put Find Landmarks before"):
+    with pytest.raises(ValueError, match=r"^Head Pose: .*no landmarks\. Put Find Landmarks after"):
         HeadPose.execute(image, replace(faces, landmarks=None))
     with pytest.raises(ValueError, match=r"^Head Pose: .* got \[4, 468, 2\]"):
         HeadPose.execute(image, replace(faces, landmarks=faces.landmarks[..., :2]))

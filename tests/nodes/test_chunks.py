@@ -13,7 +13,7 @@ WORK = {
     "colour": lambda crops: MatchColour.execute(
         crops, crops[range(len(crops))[::-1]].as_frames(), "linear (MKL)", 1.0, 1.0
     ),
-    "inpaint": lambda crops: InpaintFace.execute(crops, HOLE, "mirror"),
+    "inpaint": lambda crops: InpaintFace.execute(crops, "mirror", HOLE),
     "mask": lambda crops: FaceMask.execute(crops, shape="face", skin_only=True, **KEEP),
 }
 

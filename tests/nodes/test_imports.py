@@ -13,7 +13,7 @@ import pytest
     [
         ("faceloom", "torch comfy comfy_api kornia onnx onnx2torch numpy PIL"),
         ("faceloom.headless.cli", "torch comfy comfy_api kornia onnx onnx2torch"),
-        ("faceloom.nodes", "comfy comfy_api onnx onnx2torch insightface cv2 spandrel"),
+        ("faceloom.nodes", "comfy comfy_api onnx onnx2torch insightface cv2 spandrel scipy"),
     ],
 )
 def test_import_leaves_the_heavy_modules_alone(module, absent):

@@ -9,27 +9,7 @@ from torch import nn
 from faceloom.faces import Crops
 from faceloom.host.memory import Hosted
 from faceloom.nodes import OcclusionMask, ParseFace
-from faceloom.ops.parsing import CLASSES, FACE, REGIONS
-
-
-class FakeParser:
-    """Sees hair above the middle, skin below it, and glasses in the crop's left eighth."""
-
-    name, role, licence = "fake", "parser", "MIT"
-
-    def __init__(self):
-        self.network = nn.Identity()
-        self.calls = []
-
-    def parse(self, crops):
-        self.calls.append(len(crops))
-        size = crops.size
-        parsing = torch.zeros(len(crops), 19, size, size)
-        parsing[:, CLASSES.index("hair"), : size // 2] = 1
-        parsing[:, CLASSES.index("skin"), size // 2 :] = 1
-        parsing[:, :, :, : size // 8] = 0
-        parsing[:, CLASSES.index("eyeglasses"), :, : size // 8] = 1
-        return parsing
+from faceloom.ops.parsing import FACE, REGIONS
 
 
 class FakeOccluder:
@@ -44,11 +24,6 @@ class FakeOccluder:
         mask = torch.zeros(len(crops), 1, crops.size, crops.size)
         mask[..., : crops.size // 2] = 0.9
         return mask
-
-
-@pytest.fixture
-def parser():
-    return Hosted(FakeParser())
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from faceloom.faces import Crops
+from faceloom.models.classical import reenactor
 from faceloom.nodes import ReenactFace
-from faceloom.nodes import reenact as nodes_reenact
 from faceloom.nodes.pairing import source_row
 
 
@@ -73,9 +73,9 @@ def test_a_face_with_a_track_gets_the_source_of_that_number(crops):
 
 def test_each_source_is_looked_at_once(source, crops, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    look = nodes_reenact.skin_likeness
+    look = reenactor.skin_likeness
     monkeypatch.setattr(
-        nodes_reenact, "skin_likeness", lambda *of: seen.append(len(of[0])) or look(*of)
+        reenactor, "skin_likeness", lambda *of: seen.append(len(of[0])) or look(*of)
     )
     reenact(Crops.cat([source] * 3), crops)
     assert seen == [2]
@@ -99,7 +99,7 @@ def test_sources_mask_stands_for_its_colours(source, crops):
 
 
 def test_a_mask_spares_the_look_at_colours(source, crops, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(nodes_reenact, "skin_likeness", None)
+    monkeypatch.setattr(reenactor, "skin_likeness", None)
     masked = replace(source, mask=torch.ones(1, 1, 64, 64))
     assert (reenact(masked, crops)[1] > 0.9).float().mean() > 0.2
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from faceloom.ops.draw import draw_boxes, draw_labels, draw_points
+from faceloom.ops.draw import draw_boxes, draw_labels, draw_lines, draw_points
 
 RED = (1.0, 0.0, 0.0)
 GREY = torch.full((2, 3, 60, 80), 0.5)
@@ -74,6 +74,49 @@ def test_points_go_to_their_frames_and_off_points_nowhere():
     assert red[0].sum() == red[1].sum() == 12
 
 
+# --- lines ---
+
+
+def test_a_line_covers_what_is_near_it():
+    ends = torch.tensor([[[10.0, 12.0], [60.0, 41.5]]])
+    image = draw_lines(GREY, ends, torch.tensor([1]), RED, width=4)
+    red = is_colour(image[1], RED)
+    y, x = torch.meshgrid(torch.arange(60) + 0.5, torch.arange(80) + 0.5, indexing="ij")
+    pixels, (begin, end) = torch.stack([x, y], -1), ends[0]
+    way = end - begin
+    along = (((pixels - begin) @ way) / way.square().sum()).clamp(0, 1)
+    distance = torch.linalg.vector_norm(pixels - begin - along[..., None] * way, dim=-1)
+    assert red[distance < 1.99].all()
+    assert not red[distance > 2.25].any()
+    assert torch.equal(changed(image)[1], red)
+    assert torch.equal(image[0], GREY[0])
+
+
+def test_lines_bend_at_their_points():
+    corners = torch.tensor([[[10.0, 10.0], [70.0, 10.0], [70.0, 50.0]]])
+    bent = draw_lines(GREY, corners, torch.tensor([0]), RED, width=2)
+    parts = torch.stack([corners[0, :2], corners[0, 1:]])
+    assert torch.equal(bent, draw_lines(GREY, parts, torch.tensor([0, 0]), RED, width=2))
+    for none in (corners[:0], corners[:, :1]):
+        frame = torch.zeros(len(none), dtype=torch.int64)
+        assert torch.equal(draw_lines(GREY, none, frame, RED), GREY)
+
+
+def test_of_a_long_line_the_piece_in_the_picture_is_drawn():
+    far = torch.tensor([[[-4e6 + 40, 30.5], [4e6 + 40, 30.5]]])
+    wide = torch.tensor([[[-20.0, 30.5], [100.0, 30.5]]])
+    image = draw_lines(GREY, far, torch.tensor([0]), RED, width=1)
+    assert torch.equal(image, draw_lines(GREY, wide, torch.tensor([0]), RED, width=1))
+    assert is_colour(image[0], RED)[30].all()
+
+
+def test_lines_off_the_picture_and_to_nowhere_are_not_drawn():
+    bad = [float("nan"), float("inf"), -float("inf")]
+    ends = [[[90.0, 0], [90, 60]], [[-9, 9], [-1e9, 9]], *[[[9, 9], [value, 9]] for value in bad]]
+    image = draw_lines(GREY, torch.tensor(ends), torch.zeros(5, dtype=torch.int64), RED, width=2)
+    assert torch.equal(image, GREY)
+
+
 # --- labels ---
 
 
@@ -97,7 +140,9 @@ def test_a_one_is_written_dot_by_dot():
 
 def test_letters_differ_and_numbers_are_texts():
     places = torch.tensor([[3.0, 3.0]])
-    drawn = [draw_labels(GREY, places, torch.tensor([0]), [letter]) for letter in "0123456789.-#"]
+    drawn = [
+        draw_labels(GREY, places, torch.tensor([0]), [letter]) for letter in "0123456789.-#ACHIPTWY"
+    ]
     for i, one in enumerate(drawn):
         assert all(not torch.equal(one, other) for other in drawn[:i])
     by_text = draw_labels(GREY, places, torch.tensor([0]), ["42"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from faceloom.ops.rotation import euler_to_matrix, fit_rigid, interpolate_pose, matrix_to_euler
+from faceloom.ops.rotation import euler_to_matrix, fit_rigid, matrix_to_euler
 
 
 def random_angles(count: int) -> torch.Tensor:
@@ -48,34 +48,6 @@ def test_signs(angles, nose, right):
     assert tuple((matrix @ torch.tensor([1.0, 0.0, 0.0]))[:2].sign().tolist()) == right
 
 
-POINTS = [[0, 0, 0], [10, 0, 0], [0, 20, 0], [0, 0, 30], [5, 5, 5]]
-
-
-def test_pose_interpolation_of_fsgan():
-    # P moved by R = Rz(10) Ry(40) Rx(-20) degrees and t = (5, -3, 2); half way, from NumPy:
-    source = torch.tensor([POINTS], dtype=torch.float64)
-    rotation = torch.from_numpy(Rotation.from_euler("ZYX", [10, 40, -20], degrees=True).as_matrix())
-    shift = torch.tensor([5.0, -3.0, 2.0], dtype=torch.float64)
-    target = source @ rotation.mT + shift
-    found, found_shift = fit_rigid(source, target)
-    torch.testing.assert_close(found[0], rotation)
-    torch.testing.assert_close(found_shift[0], shift)
-    angles = torch.rad2deg(matrix_to_euler(found))[0]
-    expected_angles = torch.tensor([-40.0, -20.0, 10.0], dtype=torch.float64)
-    torch.testing.assert_close(angles, expected_angles)
-    expected = [
-        [2.5, -1.5, 1],
-        [11.8612, -0.681, -2.4202],
-        [-0.3999, 18.0177, -2.2635],
-        [12.1122, 4.5703, 28.7625],
-        [8.0576, 4.8006, 3.1011],
-    ]
-    half = interpolate_pose(source, target, 0.5)[0]
-    torch.testing.assert_close(half, torch.tensor(expected).double(), atol=1e-4, rtol=0)
-    torch.testing.assert_close(interpolate_pose(source, target, 0.0), source)
-    torch.testing.assert_close(interpolate_pose(source, target, 1.0), target)
-
-
 def test_fit_rigid_is_scipy_s_and_never_reflects():
     generator = torch.Generator().manual_seed(2)
     source = torch.randn(6, 12, 3, generator=generator, dtype=torch.float64)
@@ -96,8 +68,22 @@ def test_degenerate_and_empty_points():
     torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand(2, 3, 3))
     torch.testing.assert_close((rotation @ torch.ones(3)) + shift, torch.full((2, 3), 3.0))
     none = torch.zeros(0, 4, 3)
-    assert interpolate_pose(none, none, 0.5).shape == (0, 4, 3)
+    assert [part.shape for part in fit_rigid(none, none)] == [(0, 3, 3), (0, 3)]
     assert euler_to_matrix(torch.zeros(0, 3)).shape == (0, 3, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_on_a_line_turn_no_further_than_their_line(dtype):
+    generator = torch.Generator().manual_seed(4)
+    lines = torch.randn(2, 50, 3, generator=generator, dtype=dtype)
+    before, after = torch.nn.functional.normalize(lines, dim=2)
+    middle = 1000 * torch.rand(50, 1, 3, generator=generator, dtype=dtype)
+    steps = torch.linspace(-30, 30, 7, dtype=dtype)[:, None]
+    rotation, _ = fit_rigid(middle + steps * before[:, None], middle + 5 + steps * after[:, None])
+    turned = torch.acos((rotation.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2)
+    wanted = torch.acos((before * after).sum(1))
+    torch.testing.assert_close(turned, wanted, atol=1e-3, rtol=0)
+    torch.testing.assert_close((rotation @ before[..., None])[..., 0], after, atol=1e-3, rtol=0)
 
 
 def test_wrong_shape():

@@ -19,7 +19,7 @@ from faceloom.headless.overrides import find_node, override
 from faceloom.headless.workflow import read_workflow
 from faceloom.host.node_api import io, schema
 from faceloom.host.session import Session
-from faceloom.nodes import NODES, choices, loaders
+from faceloom.nodes import NODES, choices
 
 FOLDER = Path(faceloom.__file__).with_name("workflows")
 SWAPS = ("swap_faces", "swap_one_of_many")
@@ -57,14 +57,10 @@ class GivenImage(io.ComfyNode):
 
 
 @pytest.fixture(autouse=True)
-def models(monkeypatch, tmp_path_factory, detector, landmarker, parser):
+def models(monkeypatch, detector, landmarker, parser):
     """Fake models behind the loader nodes."""
     fakes = {"detector": detector, "landmarker": landmarker, "parser": parser}
-    folder = tmp_path_factory.mktemp("models")
-    for role in fakes:
-        (folder / f"{role}.onnx").touch()
-    monkeypatch.setattr(choices.models, "built_in", lambda role: folder / f"{role}.onnx")
-    monkeypatch.setattr(loaders.models, "load", lambda path, role: fakes[role].use())
+    monkeypatch.setattr(choices.models, "load_built_in", lambda role: fakes[role].use())
     return fakes
 
 

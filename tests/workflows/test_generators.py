@@ -1,4 +1,7 @@
-"""GHOST's and FaceShifter's workflows from end to end, with small networks of random weights."""
+"""GHOST's, FaceShifter's and FSGAN's workflows from end to end.
+
+The first two with small networks of random weights, FSGAN's with the built-in parts.
+"""
 
 from __future__ import annotations
 
@@ -134,8 +137,26 @@ def test_faceshifter_with_hear(run):
     check_only_faces_changed(given, given["Target"][0])
 
 
+def test_fsgan_with_built_in_parts(run):
+    given = run("fsgan_image", {})
+    (crops,) = given["Inpaint Face"]
+    assert crops.image.shape == (6, 3, 256, 256)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_fsgan_from_clip_to_clip(run):
+    given = run("fsgan_clip", {"Frame 2.image": "wall.png"})
+    views, picture = given["Appearance Map"]
+    assert len(views) == 1  # both frames of the source clip show the same
+    assert picture.shape[-1] == 3
+    assert len(given["View Interpolation"][0]) == 1
+    check_only_faces_changed(given, given["Target clip"][0])
+    assert torch.equal(given["Paste Faces"][0][1], given["Target clip"][0][1])
+
+
 @pytest.mark.parametrize(
-    ("name", "values"), [("ghost_image", GHOST), ("ghost_frames", GHOST), ("faceshifter", IRSE50)]
+    ("name", "values"),
+    [("ghost_image", GHOST), ("ghost_frames", GHOST), ("faceshifter", IRSE50), ("fsgan_image", {})],
 )
 def test_no_face_at_all_gives_the_picture_back(run, name, values):
     walls = {"Target.image": "wall.png"}

@@ -136,14 +136,14 @@ def choose_pairs(given: list[Path], most: int, seed: int) -> list[tuple[Path, Pa
         Source and target of each pair.
 
     Raises:
-        ValueError: there are no two pictures, or a file or line cannot be read.
+        ValueError: there are no two pictures, or one is missing, or a line cannot be read.
     """
     if len(given) == 1 and given[0].suffix.lower() == ".txt":
-        return _read_pairs(given[0])
+        pairs = _read_pairs(given[0])
+        _check_files([path for pair in pairs for path in pair])
+        return pairs
     files = _pictures(given[0]) if len(given) == 1 else given
-    missing = [path for path in files if not path.is_file()]
-    if missing:
-        raise ValueError(f"--pairs: there is no picture {missing[0]}")
+    _check_files(files)
     if len(files) < 2:
         raise ValueError(f"--pairs {given[0]}: a pair wants two pictures, there are {len(files)}.")
     random = torch.Generator().manual_seed(seed)
@@ -173,6 +173,12 @@ def bootstrap(values: Tensor, seed: int = 0) -> tuple[float, float, float]:
 def _pictures(folder: Path) -> list[Path]:
     files = find_pictures(folder)
     return part_of(files, held_out=True) if (folder / "images").is_dir() else files
+
+
+def _check_files(files: list[Path]) -> None:
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise ValueError(f"--pairs: there is no picture {missing[0]}")
 
 
 def _read_pairs(path: Path) -> list[tuple[Path, Path]]:

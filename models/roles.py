@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
 from ..faces import Crops, Faces, Identity
+from .style_codes import StyleCodes
 
 Role: TypeAlias = Literal[
     "detector",
@@ -22,6 +23,7 @@ Role: TypeAlias = Literal[
     "reenactor",
     "inpainter",
     "blender",
+    "generator",
     "discriminator",
     "perceptual net",
 ]
@@ -41,8 +43,8 @@ LOADER_NODES: dict[Role, str] = {
     "inpainter": "Load Face Inpainter",
     "blender": "Load Face Blender",
 }
-"""Display name of the node that loads each role, for messages; discriminators and perceptual
-nets have none, because they only judge pictures while a generator is trained."""
+"""Display name of the node that loads each role, for messages; generators of
+random faces, discriminators and perceptual nets have none, because they only serve training."""
 
 
 def where_to_load(role: Role) -> str:
@@ -243,6 +245,93 @@ class Swapper(Model, Protocol):
 
         Returns:
             For each list, [N, 3, S, S] float32 RGB 0..1.
+        """
+
+
+class Portraits(NamedTuple):
+    """N pictures of faces, as a `StyleSwapper` looks at them."""
+
+    image: Tensor
+    """[N, 3, S, S] float32 RGB 0..1, aligned to one of its templates, of any size."""
+    regions: Tensor | None = None
+    """[N, R, h, w] 0 or 1, masks of its `regions`; none where it names none."""
+
+
+@runtime_checkable
+class StyleSwapper(Model, Protocol):
+    """Gives aligned faces the identity of pictures, through the codes of a StyleGAN2.
+
+    It plays the role of a swapper, but reads its source from pixels instead of an embedding.
+    """
+
+    @property
+    def size(self) -> int:
+        """Side S of the crops that it gives, in pixels; it wants them of the same size."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Alignments that it was trained for, as Align Faces calls them, the best one first."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Keys of `ops.parsing.REGIONS` of which it wants masks, in its order; none if none."""
+
+    @property
+    def identity(self) -> range:
+        """Which of the codes come from the source."""
+
+    @property
+    def mean(self) -> tuple[Tensor, ...]:
+        """The codes of the mean face, each [1, C]; as many as a face has."""
+
+    def encode(self, target: Portraits, *sources: Portraits) -> tuple[StyleCodes, ...]:
+        """Read the codes of swapped faces. The target is read once for all sources.
+
+        Args:
+            target: N faces to replace.
+            sources: any number of lists of N faces, who they become. The target itself as a
+                source gives its reconstruction.
+
+        Returns:
+            For each list of sources, the codes of N faces.
+
+        Raises:
+            ValueError: region masks are missing, or of another number than `regions`.
+        """
+
+    def generate(
+        self, codes: StyleCodes, features: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Turn codes into faces.
+
+        Args:
+            codes: of N faces, from `encode`, or mixed from several of them.
+            features: whether to give the generator's maps, too; they need much memory.
+
+        Returns:
+            [N, 3, S, S] float32 RGB 0..1, and the maps [N, C, h, w] that a `MaskPredictor` reads,
+            two a resolution from 8 to 256 px; none of them unless asked for.
+
+        Raises:
+            ValueError: codes of the wrong count or width.
+        """
+
+
+@runtime_checkable
+class MaskPredictor(Model, Protocol):
+    """Tells from a generator's maps where its picture should replace the target (RAFSwap's FMP)."""
+
+    def predict_mask(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Predict soft masks.
+
+        Args:
+            features: maps of N faces from `StyleSwapper.generate`.
+
+        Returns:
+            [N, 1, 256, 256] float32, 0..1: 1 where the generated picture counts.
+
+        Raises:
+            ValueError: maps of another number or width.
         """
 
 

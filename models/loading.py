@@ -17,7 +17,11 @@ from .registry import built_in, find_architecture
 from .roles import Model, Role, named, where_to_load
 from .weights import CheckpointError, StateDict
 
-_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "pfld_backbone")
+_WRAPPERS = (
+    "params_ema", "params", "state_dict", "model_state_dict", "model", "pfld_backbone",
+    "g_ema", "g", "d",
+)  # fmt: skip
+_BESIDE = "latent_avg"
 
 
 def load(source: str | Path | StateDict, role: Role | None = None) -> Model:
@@ -77,10 +81,13 @@ def canonical(content: Any) -> dict[str, Tensor]:
 
     Args:
         content: a state dict, or a dict that holds one under `state_dict`, `params_ema` and such.
+            Of a StyleGAN2 that is the generator, its average `g_ema` first; a discriminator
+            `d` counts where it is alone. A mean code `latent_avg` beside it joins it.
 
     Raises:
         CheckpointError: there are no tensors in it.
     """
+    beside = content.get(_BESIDE) if isinstance(content, Mapping) else None
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -91,7 +98,7 @@ def canonical(content: Any) -> dict[str, Tensor]:
         raise CheckpointError("there are no tensors in it.")
     while all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
-    return state
+    return state | {_BESIDE: beside} if isinstance(beside, Tensor) else state
 
 
 def _read(path: Path) -> StateDict | Graph:

@@ -37,7 +37,13 @@ class Reference:
         shapes = self.facts["state_dict"]
         whole = {key: torch.int64 for key in shapes if key.endswith("tracked")}
         built = {key: torch.zeros(shapes[key], dtype=whole.get(key)) for key in shapes}
-        return self.fill.state_dict_for(built)
+        for key in (key for key in shapes if key.endswith(".kernel")):
+            # StyleGAN2's smoothing, whose sum is 4 where pixels were spread apart.
+            row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+            gain = 4 if key.endswith(("blur.kernel", "upsample.kernel")) else 1
+            built[key] = gain * row * row[:, None]
+        layers = (tuple(self.facts.get(name, ())) for name in ("equalized", "mapping"))
+        return self.fill.state_dict_for(built, *layers)
 
     def input(self, name):
         """One of the inputs."""

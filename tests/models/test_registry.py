@@ -30,12 +30,19 @@ from faceloom.models.loom_detector.network import LoomDetectorNetwork
 from faceloom.models.loom_encoder.network import LoomEncoderNetwork
 from faceloom.models.loom_landmarker.network import LoomLandmarkerNetwork
 from faceloom.models.loom_parser.network import LoomParserNetwork
+from faceloom.models.mfim.network import MFIMNetwork
+from faceloom.models.mfim.options import MFIMOptions
 from faceloom.models.mobilefacenet.network import MobileFaceNetNetwork
 from faceloom.models.patch_discriminator.network import PatchDiscriminatorNetwork
 from faceloom.models.pfld.network import PFLDNetwork
+from faceloom.models.rafswap.encoder import EncoderSizes
+from faceloom.models.rafswap.network import RAFSwapNetwork
 from faceloom.models.registry import ARCHITECTURES, find_architecture
 from faceloom.models.retinaface.network import MobileNet, RetinaFaceNetwork
 from faceloom.models.slim68.network import SlimNetwork
+from faceloom.models.stylegan2.adapter import StyleGAN2
+from faceloom.models.stylegan2.network import StyleGAN2Network
+from faceloom.models.stylegan2_discriminator.network import StyleGAN2DiscriminatorNetwork
 from faceloom.models.vgg19.network import VGG19Network
 from faceloom.models.yunet.network import YuNetNetwork
 
@@ -55,6 +62,17 @@ def restoreformer():
 
     sizes = {"n_embed": 16, "embed_dim": 8, "ch": 32, "z_channels": 8}
     return RestoreFormer(**sizes, ch_mult=(1,) * 6, num_res_blocks=1)
+
+
+def mfim():
+    decoder = StyleGAN2Network(32, (6, 5, 4, 3), style=9, mapping=2)
+    options = MFIMOptions(encoder_size=32, map_sites=(4, 32), code_width=5)
+    return MFIMNetwork(decoder, options, 8, (16, 18, 20, 24))
+
+
+def rafswap():
+    sizes = EncoderSizes(8, (16, 32, 48, 64), layers=8, hidden=24, style=9)
+    return RAFSwapNetwork(sizes, 32, (6, 5, 4, 3), mapping=2, mask=(3, 7))
 
 
 NETWORKS = {
@@ -80,13 +98,17 @@ NETWORKS = {
     "loom_encoder": lambda: LoomEncoderNetwork((4, 6, 8, 10), (1, 0, 2, 1), 5, 12, 9),
     "loom_landmarker": lambda: LoomLandmarkerNetwork((4, 6, 8, 8, 4), (0, 1, 2, 0, 0), hidden=7),
     "loom_parser": lambda: LoomParserNetwork((4, 6, 8, 10, 12), (0, 1, 0, 2, 1), head=5),
+    "mfim": mfim,
     "mobilefacenet": lambda: MobileFaceNetNetwork(
         6, [(8, 4)] * 5 + [(8, 6)] * 7 + [(8, 5)] * 3, 7, 9
     ),
     "patch_discriminator": lambda: PatchDiscriminatorNetwork(3, (4, 5, 6, 7), batch_norm=False),
     "pfld": lambda: PFLDNetwork([4, 6, 3, 5, 7], 98),
+    "rafswap": rafswap,
     "retinaface": lambda: RetinaFaceNetwork(MobileNet(8), [64, 128, 256], 64),
     "slim68": lambda: SlimNetwork([4] * 13),
+    "stylegan2": lambda: StyleGAN2Network(16, (6, 5, 4), style=7, mapping=2),
+    "stylegan2_discriminator": lambda: StyleGAN2DiscriminatorNetwork((4, 5, 6)),
     "vgg19": lambda: VGG19Network([4] * 16),
     "spandrel_restorer": restoreformer,
     "yunet": lambda: YuNetNetwork([4, 6, 8, 8, 8, 8], shared=2),
@@ -105,12 +127,13 @@ PROTOCOLS = {
     "occluder": models.Occluder,
     "attributes": models.Attributes,
     "head pose": models.HeadPose,
-    "swapper": models.Swapper,
+    "swapper": (models.Swapper, models.StyleSwapper),
     "refiner": models.Refiner,
     "restorer": models.Restorer,
     "reenactor": models.Reenactor,
     "inpainter": models.Inpainter,
     "blender": models.Blender,
+    "generator": StyleGAN2,
     "discriminator": models.Discriminator,
     "perceptual net": models.PerceptualNet,
 }

@@ -154,8 +154,10 @@ def test_blender_sees_a_soft_mask_as_the_hard_one_inside(source):
         network = Recorder()
         FSGANBlending(network, SIZE).blend(images, target, mask)
         seen = network.pyramid[0]
-        # The softest of the fade is 1, too: a pixel or two.
-        assert (seen[:, 6:] != wanted).float().mean() < 0.02
+        # The brightest of the fade is 1, too: along a straight edge, the pixels next to it.
+        wider = torch.nn.functional.max_pool2d(wanted, 3, 1, 1)
+        assert (wanted <= seen[:, 6:]).all()
+        assert (seen[:, 6:] <= wider).all()
         pasted = torch.where(seen[:, 6:] > 0, images, target)
         torch.testing.assert_close(seen[:, :3], 2 * pasted - 1)
 

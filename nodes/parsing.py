@@ -15,7 +15,7 @@ from ..host.node_api import io, schema
 from ..models import Occluder, Parser
 from ..ops.filters import gaussian_blur
 from ..ops.masks import grow as grow_mask
-from ..ops.parsing import FACE, REGIONS, paint_classes, region_mask
+from ..ops.parsing import FACE, REGIONS, paint_classes, region_mask, visible_face
 from .chunks import in_chunks
 from .inputs import mask_output
 from .sockets import CropsSocket, OccluderSocket, ParserSocket
@@ -159,7 +159,7 @@ def _seer(
     occlude = None if occluder is None else occluder.use()
 
     def see(crops: Crops) -> Tensor:
-        views = [] if parse is None else [region_mask(parse.parse(crops), FACE)]
+        views = [] if parse is None else [visible_face(parse.parse(crops))]
         views += [] if occlude is None else [occlude.visible(crops)]
         return torch.stack(views).amin(0)
 

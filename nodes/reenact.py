@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import Reenactor
 from ..models.classical import MeshReenactor
+from ..ops.face_shape import carry_shape
 from ..ops.landmark_sets import MESH, convert_landmarks
 from ..ops.pose_interpolation import interpolate_pose
 from .chunks import in_chunks
@@ -73,6 +75,19 @@ class ReenactFace(io.ComfyNode):
                     optional=True,
                     tooltip="From Load Reenactor; without it, the mesh warp.",
                 ),
+                io.Float.Input(
+                    "shape",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip=(
+                        "Mesh warp only: how much of the source's shape comes along, such as the "
+                        "distance of the eyes and the length of the nose. At 0 every feature lies "
+                        "where the target's does."
+                    ),
+                ),
             ],
             outputs=[
                 CropsSocket.Output(display_name="crops"),
@@ -87,15 +102,26 @@ class ReenactFace(io.ComfyNode):
         target: Crops,
         steps: int | None = None,
         reenactor: Hosted[Reenactor] | None = None,
+        shape: float | None = None,
     ) -> io.NodeOutput:
         network: Reenactor = MeshReenactor() if reenactor is None else reenactor.use()
+        way = Way(steps or 1, 1.0 if shape is None else shape)
         target = target if reenactor is None else target.to(compute_device())
         rows = source_row(len(source), target.faces, "Reenact Face")
-        reenact = reenactment(network, source, target, rows, "Reenact Face", steps or 1)
+        reenact = reenactment(network, source, target, rows, "Reenact Face", way)
         with naming("Reenact Face"):
             image, trust = in_chunks(reenact, rows, torch.arange(len(target)))
         mask = trust * mask_of(target, None, "Reenact Face")
         return io.NodeOutput(replace(target, image=image, mask=mask), mask_output(mask))
+
+
+class Way(NamedTuple):
+    """How faces come from the source's landmarks to the target's."""
+
+    steps: int = 1
+    """Poses that a network leads a face through, the last one the target's."""
+    shape: float = 0.0
+    """How much of the source's shape a mesh keeps, 0..1 (see `carry_shape`)."""
 
 
 def reenactment(
@@ -104,7 +130,7 @@ def reenactment(
     target: Crops,
     used: Tensor,
     node: str,
-    steps: int = 1,
+    way: Way,
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Make a function that reenacts P pairs of a source and a target face.
 
@@ -114,7 +140,7 @@ def reenactment(
         target: crops whose landmarks say pose and expression.
         used: [U] int64 rows of `source` that will be asked for; no others are looked at.
         node: who asks, for errors.
-        steps: poses that a network leads a face through, the last one the target's.
+        way: how faces get from their own landmarks to the target's.
 
     Returns:
         A function of [P] rows of `source` and [P] rows of `target`. It gives pictures
@@ -129,8 +155,9 @@ def reenactment(
     kept = torch.unique(used.cpu())
     source = source[kept].to(target.device)
     goals = points_of(target, network.points, node)
-    between = network.size > 0 and steps > 1
-    starts = points_of(source, network.points, node) if between else goals[:0]
+    between = network.size > 0 and way.steps > 1
+    shape = way.shape if network.points == MESH else 0.0
+    starts = points_of(source, network.points, node) if between or shape else goals[:0]
     if between:
         _check_depth(starts, goals, node)
     with naming(node):
@@ -139,9 +166,12 @@ def reenactment(
     def reenact(source_rows: Tensor, target_rows: Tensor) -> tuple[Tensor, Tensor]:
         row = torch.searchsorted(kept, source_rows.cpu()).to(target.device)
         faces, goal = source[row], goals[target_rows.to(target.device)]
+        # Points that are no mesh with depth are refused by the reenactor itself.
+        if shape and starts.shape[1:] == goal.shape[1:] == (MESH, 3):
+            goal = carry_shape(starts[row], goal, shape)
         with half_precision():
-            for step in range(1, steps if between else 1):
-                pose = interpolate_pose(starts[row], goal, step / steps)
+            for step in range(1, way.steps if between else 1):
+                pose = interpolate_pose(starts[row], goal, step / way.steps)
                 moved, _ = network.reenact(faces, pose, target.size)
                 faces = replace(faces, image=moved.float())
             image, trust = network.reenact(faces, goal, target.size)

@@ -17,7 +17,7 @@ from ..ops.view_interpolation import sum_passes, view_passes, view_weights
 from .chunks import in_chunks
 from .inputs import mask_of, mask_output, naming
 from .poses import poses_of_crops
-from .reenact import reenactment
+from .reenact import Way, reenactment
 from .sockets import AppearanceMapSocket, CropsSocket, HeadPoseSocket, ReenactorSocket
 
 _LEAST = 1e-3  # of trust in all views together, from which it weighs their pictures
@@ -70,7 +70,7 @@ class ViewInterpolation(io.ComfyNode):
         target = target.to(compute_device())
         views, weights = _weights(appearance_map, target, head_pose)
         node, used = "View Interpolation", views[weights > 0]
-        reenact = reenactment(network, appearance_map.crops, target, used, node)
+        reenact = reenactment(network, appearance_map.crops, target, used, node, Way())
 
         def interpolate(rows: Tensor) -> tuple[Tensor, Tensor]:
             passes = view_passes(views[rows], weights[rows])

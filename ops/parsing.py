@@ -56,6 +56,8 @@ REGIONS: dict[str, tuple[str, ...]] = {
 FACE = ("skin", "brows", "eyes", "nose", "lips", "inner_mouth")
 """The regions that are the face itself; all others, where they lie over it, cover it."""
 
+_HIDDEN, _SEEN = 0.3, 0.7  # probability of the face to which nothing, and all, of it is in view
+
 ORDERS: dict[str, tuple[int, ...]] = {
     "bisenet": (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14),
 }
@@ -107,6 +109,18 @@ def region_mask(probabilities: Tensor, regions: Iterable[str]) -> Tensor:
             raise ValueError(f"Regions of a face are {', '.join(REGIONS)}; got '{region}'.")
     classes = [CLASSES.index(name) for region in regions for name in REGIONS[region]]
     return probabilities[:, classes].sum(1, keepdim=True).clamp(0, 1)
+
+
+def visible_face(probabilities: Tensor) -> Tensor:
+    """Tell where a face is in view, of parsings [N, 19, S, S]: [N, 1, S, S] in 0..1.
+
+    What is probably the face counts as wholly so: a network's doubt is no transparency, and half
+    a face laid over another one shows two.
+
+    Raises:
+        ValueError: probabilities of another shape.
+    """
+    return ((region_mask(probabilities, FACE) - _HIDDEN) / (_SEEN - _HIDDEN)).clamp(0, 1)
 
 
 def reorder(probabilities: Tensor, order: str) -> Tensor:

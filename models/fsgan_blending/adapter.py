@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ..roles import Role
 
+_WHOLE = 0.999  # share of a mask's peak that counts as the peak
+
 
 @dataclass(frozen=True, eq=False)
 class FSGANBlending:
@@ -27,7 +29,10 @@ class FSGANBlending:
         """Blend pictures; see `Blender.blend`."""
         if not len(images):
             return images
-        pasted = images * mask + target * (1 - mask)
+        # It was trained with hard masks; where a soft one begins to fade, FSGAN's hard one ends.
+        peak = mask.amax((1, 2, 3), keepdim=True)
+        hard = ((mask >= _WHOLE * peak) & (mask > 0)).to(images.dtype)
+        pasted = images * hard + target * (1 - hard)
         pictures = 2 * torch.cat([pasted, target], 1).clamp(0, 1) - 1
-        blended: Tensor = self.network(torch.cat([pictures, mask], 1))
+        blended: Tensor = self.network(torch.cat([pictures, hard], 1))
         return (blended + 1) / 2

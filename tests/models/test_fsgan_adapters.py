@@ -11,6 +11,7 @@ from faceloom.faces.convert import faces_from_boxes
 from faceloom.models.fsgan_blending.adapter import FSGANBlending
 from faceloom.models.fsgan_inpainting.adapter import FSGANInpainting
 from faceloom.models.fsgan_reenactment.adapter import FSGANReenactment
+from faceloom.ops.filters import soft_erosion
 from faceloom.ops.heatmaps import blurred_points, disc_power8, patch_gaussian
 
 SIZE = 32
@@ -141,6 +142,24 @@ def test_blender_sees_the_pasted_picture_the_target_and_the_mask(source):
     torch.testing.assert_close(seen[:, 3:6], 2 * target - 1)
     assert torch.equal(seen[:, 6:], mask)
     torch.testing.assert_close(blended, pasted)
+
+
+def test_blender_sees_a_soft_mask_as_the_hard_one_inside(source):
+    images, target = source.image, source.image.flip(0)
+    whole = torch.zeros(2, 1, SIZE, SIZE)
+    whole[..., 4:28, 4:28] = 1
+    soft, hard = soft_erosion(whole, 9)
+    faint = torch.stack([soft[0] * 0.5, soft[1] * 0])
+    for mask, wanted in ((soft, hard), (faint, torch.stack([hard[0], hard[1] * 0]))):
+        network = Recorder()
+        FSGANBlending(network, SIZE).blend(images, target, mask)
+        seen = network.pyramid[0]
+        # The brightest of the fade is 1, too: along a straight edge, the pixels next to it.
+        wider = torch.nn.functional.max_pool2d(wanted, 3, 1, 1)
+        assert (wanted <= seen[:, 6:]).all()
+        assert (seen[:, 6:] <= wider).all()
+        pasted = torch.where(seen[:, 6:] > 0, images, target)
+        torch.testing.assert_close(seen[:, :3], 2 * pasted - 1)
 
 
 def test_bright_pictures_are_limited(source, landmarks):

@@ -10,6 +10,9 @@ from faceloom.faces import Crops
 from faceloom.models.classical import reenactor
 from faceloom.nodes import ReenactFace
 from faceloom.nodes.pairing import source_row
+from faceloom.ops.face_shape import carry_shape
+from faceloom.ops.geometry import transform_points
+from faceloom.ops.reenact import reenact_mesh
 
 
 def reenact(source, target):
@@ -36,6 +39,27 @@ def test_every_target_gets_the_source_in_its_own_place(source, crops):
 def test_itself_onto_itself_is_the_same_face(crops):
     swapped, _ = reenact(crops, crops)
     assert ((swapped.image - crops.image).abs() * (swapped.mask > 0.9)).mean() < 0.01
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.5, None])
+def test_the_sources_shape_comes_along(source, crops, shape):
+    bump = torch.zeros(468, 3)
+    bump[1:20] = torch.tensor([0.0, 4.0, 0.0])  # a longer nose
+    longer = replace(source.faces, landmarks=source.faces.landmarks + bump)
+    other = replace(source, faces=longer)
+    swapped, _ = ReenactFace.execute(other, crops, shape=shape).args
+    meshes = (transform_points(c.matrix, c.faces.landmarks) for c in (other, crops))
+    mesh, goal = (each.expand(4, 468, 3) for each in meshes)
+    wanted, _ = reenact_mesh(
+        other.image.expand(4, 3, 64, 64),
+        reenactor.skin_likeness(other.image, mesh[:1]).expand(4, 1, 64, 64),
+        mesh,
+        carry_shape(mesh, goal, 1.0 if shape is None else shape),
+        64,
+    )
+    torch.testing.assert_close(swapped.image, wanted, atol=1e-5, rtol=0)
+    plain, _ = ReenactFace.execute(other, crops, shape=0.0).args
+    assert torch.equal(plain.image, swapped.image) == (shape == 0)
 
 
 def test_mask_stays_inside_the_targets(source, crops):

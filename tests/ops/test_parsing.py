@@ -12,6 +12,7 @@ from faceloom.ops.parsing import (
     paint_classes,
     region_mask,
     reorder,
+    visible_face,
 )
 
 # The label lists of the two repositories, as they publish them, with CelebAMask-HQ's short names.
@@ -85,3 +86,12 @@ def test_errors_say_what_came_and_what_was_wanted(parsing):
         region_mask(parsing[:, 1:], FACE)
     with pytest.raises(ValueError, match=r"got \[2, 3, 4, 4\]"):
         paint_classes(torch.zeros(2, 3, 4, 4), parsing)
+
+
+def test_a_probable_face_is_wholly_in_view():
+    probabilities = torch.zeros(1, 19, 1, 5)
+    probabilities[0, 1, 0] = torch.tensor([0.0, 0.2, 0.4, 0.5, 0.6])
+    probabilities[0, 2, 0] = torch.tensor([0.0, 0.1, 0.0, 0.0, 0.3])  # skin and nose add up
+    probabilities[0, 17] = 1 - probabilities[0].sum(0)
+    wanted = torch.tensor([0.0, 0.0, 0.25, 0.5, 1.0])
+    torch.testing.assert_close(visible_face(probabilities)[0, 0, 0], wanted)

@@ -36,8 +36,10 @@ from .loaders import (
 )
 from .masks import FaceMask, GrowFeatherMask
 from .match import MatchIdentity
+from .mix_codes import MixIdentityCodes
 from .parsing import OcclusionMask, ParseFace
 from .paste import PasteFaces
+from .predict_mask import PredictFaceMask
 from .preview import PreviewFaces
 from .reenact import ReenactFace
 from .restore import RestoreFace
@@ -78,6 +80,7 @@ NODES: list[type[io.ComfyNode]] = [
     ViewInterpolation,
     InpaintFace,
     SwapFace,
+    MixIdentityCodes,
     HeuristicError,
     RefineFace,
     RestoreFace,
@@ -86,6 +89,7 @@ NODES: list[type[io.ComfyNode]] = [
     ParseFace,
     OcclusionMask,
     GhostMask,
+    PredictFaceMask,
     GrowFeatherMask,
     MatchColour,
     BlendFaces,

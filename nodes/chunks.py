@@ -14,17 +14,20 @@ from ..host.progress import steps
 CHUNK = 8
 
 
-def in_chunks(function: Callable[..., tuple[Tensor, ...]], *batches: Tensor) -> list[Tensor]:
+def in_chunks(
+    function: Callable[..., tuple[Tensor, ...]], *batches: Tensor, size: int = CHUNK
+) -> list[Tensor]:
     """Apply `function` to a few items of each batch at a time.
 
     Args:
         function: takes as many tensors as there are batches, and gives a tuple of tensors.
         batches: tensors of one length N, which may be 0.
+        size: how many items at a time.
 
     Returns:
         What `function` would have given for the whole batches.
     """
-    pieces = zip(*(torch.split(batch, CHUNK) for batch in batches), strict=True)
+    pieces = zip(*(torch.split(batch, size) for batch in batches), strict=True)
     results = [function(*piece) for piece in steps(list(pieces))]
     return [torch.cat(parts) for parts in zip(*results, strict=True)]
 

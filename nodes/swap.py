@@ -8,15 +8,24 @@ import torch
 from torch import Tensor
 
 from ..faces import Crops, Identity
+from ..faces.features import Features
 from ..host.device import compute_device, half_precision
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from ..models import Refiner, Swapper
+from ..models import Parser, Refiner, StyleSwapper, Swapper
 from ..ops.heuristic_error import rebuilt_mask
 from .chunks import in_chunks
 from .inputs import check_pair, mask_output
 from .pairing import source_row
-from .sockets import CropsSocket, IdentitySocket, RefinerSocket, SwapperSocket
+from .sockets import (
+    CropsSocket,
+    FeaturesSocket,
+    IdentitySocket,
+    ParserSocket,
+    RefinerSocket,
+    SwapperSocket,
+)
+from .styles import Edit, Source, check_crops, read_strength, swap_styles
 
 _TRUST = io.Boolean.Input(
     "trust_encoder",
@@ -29,8 +38,39 @@ _TRUST = io.Boolean.Input(
 )
 
 
+STYLE_INPUTS = (
+    ParserSocket.Input(
+        "parser",
+        optional=True,
+        tooltip="From Load Face Parser, for generators that look at regions: RAFSwap.",
+    ),
+    io.Float.Input(
+        "truncation",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        optional=True,
+        tooltip=(
+            "Generators that read pictures only: below 1 pulls the face towards the mean face, "
+            "which is 0. Less likeness, fewer accidents."
+        ),
+    ),
+    io.Boolean.Input(
+        "keep_features",
+        default=False,
+        optional=True,
+        tooltip=(
+            "Give the generator's maps out too, for Predict Face Mask. They take about 120 MB a "
+            "face."
+        ),
+    ),
+)
+"""What the nodes that swap by style codes share."""
+
+
 class SwapFace(io.ComfyNode):
-    """FL_SWAPPER + FL_CROPS + FL_IDENTITY -> FL_CROPS."""
+    """FL_SWAPPER + FL_CROPS + FL_IDENTITY or FL_CROPS -> FL_CROPS, FL_FEATURES."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -40,9 +80,19 @@ class SwapFace(io.ComfyNode):
             category="FaceLoom/generate",
             description=(
                 "Gives every face the source's identity by a generator network, and keeps its "
-                "pose, expression and light."
+                "pose, expression and light. GHOST and FaceShifter read the source from an "
+                "identity, RAFSwap and MFIM from its picture."
             ),
-            search_aliases=["face swap", "ghost", "faceshifter", "aei-net", "deepfake"],
+            search_aliases=[
+                "face swap",
+                "ghost",
+                "faceshifter",
+                "aei-net",
+                "rafswap",
+                "mfim",
+                "stylegan2",
+                "deepfake",
+            ],
             inputs=[
                 SwapperSocket.Input("swapper", tooltip="From Load Swap Generator."),
                 CropsSocket.Input(
@@ -50,6 +100,7 @@ class SwapFace(io.ComfyNode):
                 ),
                 IdentitySocket.Input(
                     "identity",
+                    optional=True,
                     tooltip=(
                         "Who they become, from Encode Identity. One goes onto every face; of "
                         "several, the first goes onto the first face of each frame, and so on; a "
@@ -57,18 +108,58 @@ class SwapFace(io.ComfyNode):
                     ),
                 ),
                 _TRUST,
+                CropsSocket.Input(
+                    "source",
+                    optional=True,
+                    tooltip=(
+                        "Who they become, for generators that read pictures: crops of any size in "
+                        "the generator's alignment. They pair with the targets as identities do."
+                    ),
+                ),
+                *STYLE_INPUTS,
+                io.String.Input(
+                    "strength",
+                    default="1",
+                    optional=True,
+                    tooltip=(
+                        "Generators that read pictures only: how far each code goes from the "
+                        "target's own, 0, to the swapped one, 1. One number for all, or one for "
+                        "each code with commas between, coarse to fine."
+                    ),
+                ),
             ],
-            outputs=[CropsSocket.Output(display_name="crops")],
+            outputs=[
+                CropsSocket.Output(display_name="crops"),
+                FeaturesSocket.Output(
+                    display_name="features", tooltip="For Predict Face Mask; see keep_features."
+                ),
+            ],
         )
 
     @classmethod
     def execute(
-        cls, swapper: Hosted[Swapper], crops: Crops, identity: Identity, trust_encoder: bool
+        cls,
+        swapper: Hosted[Swapper | StyleSwapper],
+        crops: Crops,
+        trust_encoder: bool,
+        identity: Identity | None = None,
+        source: Crops | None = None,
+        parser: Hosted[Parser] | None = None,
+        truncation: float | None = None,
+        keep_features: bool | None = None,
+        strength: str | None = None,
     ) -> io.NodeOutput:
         network, crops = swapper.use(), crops.to(compute_device())
-        source = _paired(network, crops, identity, trust_encoder, "Swap Face")
-        (image,) = _swap(network, crops, source)
-        return io.NodeOutput(replace(crops, image=image))
+        if isinstance(network, StyleSwapper):
+            looks = None if parser is None else parser.use()
+            numbers = read_strength(strength or "1", "Swap Face")
+            edit = Edit((), _given(truncation, 1.0), numbers, bool(keep_features))
+            sources = [_pictured(network, crops, source, identity)]
+            image, features = swap_styles(network, crops, sources, looks, edit, "Swap Face")
+            return io.NodeOutput(replace(crops, image=image), features)
+        who = _named(network, identity)
+        (image,) = _swap(network, crops, _paired(network, crops, who, trust_encoder, "Swap Face"))
+        return io.NodeOutput(replace(crops, image=image), Features((), network.name))
 
 
 class HeuristicError(io.ComfyNode):
@@ -131,7 +222,7 @@ class HeuristicError(io.ComfyNode):
         threshold: float,
         trust_encoder: bool,
     ) -> io.NodeOutput:
-        network, crops = swapper.use(), crops.to(compute_device())
+        network, crops = _by_identity(swapper.use()), crops.to(compute_device())
         source = _paired(network, crops, identity, trust_encoder, "Heuristic Error")
         own = _own(network, crops, own_identity, trust_encoder)
         swapped, rebuilt = _swap(network, crops, source, own)
@@ -178,6 +269,47 @@ class RefineFace(io.ComfyNode):
 
         (image,) = in_chunks(refine, crops.image, *(part.image for part in parts))
         return io.NodeOutput(replace(crops, image=image))
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _by_identity(network: Swapper) -> Swapper:
+    """A generator that can also give faces their own identity."""
+    if isinstance(network, Swapper):
+        return network
+    raise ValueError(
+        f"Heuristic Error: {network.name} reads its source from a picture, and errors are measured "
+        "of generators that read identities. Use Swap Face, with Predict Face Mask or Occlusion "
+        "Mask for what hides a face."
+    )
+
+
+def _named(network: Swapper, identity: Identity | None) -> Identity:
+    """The identity, which a generator of this kind must have."""
+    if identity is not None:
+        return identity
+    raise ValueError(
+        f"Swap Face: {network.name} reads the source from an identity, and none is connected. "
+        f"Connect Encode Identity with {network.encoder} in its Load Face Encoder."
+    )
+
+
+def _pictured(
+    network: StyleSwapper, crops: Crops, source: Crops | None, identity: Identity | None
+) -> Source:
+    """The source's pictures: its crops, or those that its identity was read from."""
+    if source is None and identity is not None:
+        source = identity.reference
+    if source is None:
+        raise ValueError(
+            f"Swap Face: {network.name} reads the source from its picture, and none is connected. "
+            f"Connect Align Faces of the source, with template {network.templates[0]}, to source."
+        )
+    check_crops(network, crops, "Swap Face")
+    rows = source_row(len(source), crops.faces, "Swap Face")
+    return Source(source.to(crops.device), rows.cpu())
 
 
 def _swap(network: Swapper, crops: Crops, *sources: tuple[Identity, Tensor]) -> list[Tensor]:

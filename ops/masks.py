@@ -193,6 +193,30 @@ def fit_mask(mask: Tensor, size: int) -> Tensor:
     return fitted.clamp(0, 1)
 
 
+def adjust_mask(mask: Tensor, dilation: int, strength: float, threshold: float) -> Tensor:
+    """Widen a soft mask, cut off what is faint, and strengthen it, in this order.
+
+    Args:
+        mask: [N, 1, H, W] float, 0..1.
+        dilation: side in pixels of the square that each pixel paints, odd (grey dilation).
+        strength: the mask is multiplied by it.
+        threshold: below 1: what is below becomes 0, and the rest is stretched to reach 1.
+
+    Returns:
+        [N, 1, H, W] in 0..1.
+
+    Raises:
+        ValueError: an even dilation, or a threshold of 1 or more.
+    """
+    if dilation < 1 or dilation % 2 == 0 or threshold >= 1:
+        raise ValueError(
+            "adjust_mask wants an odd dilation and a threshold below 1, "
+            f"got {dilation} and {threshold}."
+        )
+    wide = F.max_pool2d(mask, dilation, 1, dilation // 2) if mask.numel() else mask
+    return (strength * ((wide - threshold) / (1 - threshold)).clamp(min=0)).clamp(0, 1)
+
+
 def _profile(
     size: int, before: float, after: float, blur: float, device: torch.device | str
 ) -> Tensor:

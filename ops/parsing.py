@@ -111,6 +111,23 @@ def region_mask(probabilities: Tensor, regions: Iterable[str]) -> Tensor:
     return probabilities[:, classes].sum(1, keepdim=True).clamp(0, 1)
 
 
+def hard_regions(probabilities: Tensor, regions: Iterable[str]) -> Tensor:
+    """Tell where each of some regions is the likeliest class.
+
+    Args:
+        probabilities: [N, 19, S, S] of `CLASSES`.
+        regions: R keys of `REGIONS`.
+
+    Returns:
+        [N, R, S, S] float32 of 0 and 1.
+
+    Raises:
+        ValueError: an unknown region, or probabilities of another shape.
+    """
+    likeliest = torch.zeros_like(probabilities).scatter_(1, probabilities.argmax(1, True), 1)
+    return torch.cat([region_mask(likeliest, [region]) for region in regions], 1).float()
+
+
 def visible_face(probabilities: Tensor) -> Tensor:
     """Tell where a face is in view, of parsings [N, 19, S, S]: [N, 1, S, S] in 0..1.
 

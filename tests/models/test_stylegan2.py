@@ -64,9 +64,7 @@ def close(found, wanted, tolerance=1e-5):
     # systems.md 5b, 6.4 and 8.9; the parity file of 256 px.
     [(9, 30_370_060, 171, 26, 9088), (7, 30_034_338, 135, 20, 8704)],
 )
-def test_published_networks_have_the_published_counts(
-    levels, parameters, entries, codes, channels
-):
+def test_published_networks_have_the_published_counts(levels, parameters, entries, codes, channels):
     with torch.device("meta"):
         network = StyleGAN2Network(4 << levels - 1, FFHQ[:levels])
         found = network.modulate(torch.zeros(1, 2 * levels, 512))
@@ -131,6 +129,15 @@ def test_a_batch_equals_single_faces(network, latent):
         )
         assert close(image[one], single)
         assert close(kept[0][one], feature[0])
+
+
+def test_pictures_made_at_once_equal_those_made_in_turn(network, latent):
+    # At once they share one pass everywhere but on a CPU.
+    codes, maps = network.modulate(latent), network.noise_maps()
+    wanted, features = literal(network, latent, maps)
+    found, kept = network._at_once(codes, maps, range(8))
+    assert close(found, wanted)
+    assert all(close(ours, theirs) for ours, theirs in zip(kept, features, strict=True))
 
 
 def test_no_faces_are_a_case(network):

@@ -62,7 +62,7 @@ RED, GREEN, BLUE = torch.eye(3).tolist()
 
 
 def swap(swapper, crops, identity, trust=False):
-    (swapped,) = SwapFace.execute(Hosted(swapper), crops, identity, trust).args
+    swapped, _ = SwapFace.execute(Hosted(swapper), crops, trust, identity).args
     return swapped
 
 

@@ -3,14 +3,21 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+# The checkout for test-host; the last one is where this pack is cloned into a custom_nodes.
+COMFYUI_PATH ?= $(firstword $(patsubst %/main.py,%,$(wildcard ~/comfy/ComfyUI/main.py ../../main.py)))
+HOST   := .venv-host
 
-.PHONY: demo test bench lint types clean
+.PHONY: demo test test-host bench lint types clean
 
 demo: $(READY)
 	$(BIN)/python -m faceloom.headless.demo -o output
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Against a real ComfyUI, and its page in Chromium; these tests skip in `make test`.
+test-host: $(HOST)/ready
+	COMFYUI_PATH="$(COMFYUI_PATH)" $(HOST)/bin/python -m pytest tests/host tests/browser
 
 bench: $(READY)
 	$(BIN)/python -m faceloom.bench
@@ -29,5 +36,11 @@ $(READY): pyproject.toml requirements.txt setup.py
 	mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/faceloom
 	touch $@
 
+$(HOST)/ready: pyproject.toml requirements.txt setup.py $(wildcard $(COMFYUI_PATH)/requirements.txt)
+	@test -f "$(COMFYUI_PATH)/main.py" || { echo "There is no ComfyUI at '$(COMFYUI_PATH)'; name a checkout with COMFYUI_PATH=..."; exit 1; }
+	$(PYTHON) -m venv $(HOST)
+	$(HOST)/bin/python -m pip install --quiet -r "$(COMFYUI_PATH)/requirements.txt" --editable '.[dev,host]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) output
+	rm -rf $(VENV) $(HOST) output

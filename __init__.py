@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .host.node_api import ComfyExtension
 
+# Of what ComfyUI's page loads: `web/faceloom.js` and its modules, and the nodes' help.
+WEB_DIRECTORY = "./web"
+
 
 async def comfy_entrypoint() -> ComfyExtension:
     """Give ComfyUI the pack's nodes."""

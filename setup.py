@@ -7,7 +7,7 @@ setup(
     package_dir={"faceloom": "."},
     package_data={
         "": ["weights.safetensors"],
-        "faceloom": ["py.typed", "workflows/*.json"],
+        "faceloom": ["py.typed", "workflows/*.json", "subgraphs/*.json"],
         "faceloom.ops": ["*.json"],
         "faceloom.models": ["*.json"],
     },

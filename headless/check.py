@@ -59,7 +59,13 @@ def _check_types(graph: Graph, specs: Mapping[str, NodeSpec]) -> None:
         source = f"it is from the node pack {first.pack}"
     else:
         source = "it may be from another node pack"
-    others = ", ".join(dict.fromkeys(node.type for node in unknown[1:] if node.type != first.type))
+    others = ", ".join(
+        dict.fromkeys(
+            node.type if node.pack in ("", first.pack) else f"{node.type} of {node.pack}"
+            for node in unknown[1:]
+            if node.type != first.type
+        )
+    )
     raise WorkflowError(
         f"{first.label}: the node type {first.type!r} is unknown here; {source}. Mute or remove "
         "the node, or run the workflow in a ComfyUI that has it, with --server URL"

@@ -77,10 +77,19 @@ def write_identity(content: bytes, name: str, label: str, overwrite: bool) -> st
         The name under which `identity_files` lists the file.
 
     Raises:
-        ValueError: nothing is left of the name.
-        OSError: the folder cannot be written.
+        ValueError: nothing is left of the name, or the folder cannot be written.
     """
     stem, folder = _clean(name), identity_folders()[label]
+    try:
+        return _write(content, stem, folder, label, overwrite)
+    except OSError as error:
+        raise ValueError(
+            f"the identity {stem!r} could not be saved in {folder}: {error.strerror or error}. "
+            "Make that folder writable, or give the disk room, and run again."
+        ) from error
+
+
+def _write(content: bytes, stem: str, folder: Path, label: str, overwrite: bool) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stem}{SUFFIX}"
     numbers = count(2)

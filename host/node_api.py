@@ -6,7 +6,7 @@ Nodes write `from ..host.node_api import io, schema` and no other import of the 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import inside_comfyui
 
@@ -19,10 +19,21 @@ else:
     from . import standalone_io as io
     from .standalone_io import ComfyExtension
 
-__all__ = ["ComfyExtension", "io", "schema"]
+__all__ = ["ComfyExtension", "advanced", "io", "schema"]
 
 # Left out where the host's Schema does not know them; any other unknown keyword is an error.
 NEWER_KEYWORDS = frozenset({"search_aliases"})
+
+Socket = TypeVar("Socket", bound=io.Input)
+
+
+def advanced(socket: Socket) -> Socket:
+    """Mark an input as one for experts, which the editor may fold away.
+
+    ComfyUI 0.3.60 has no keyword for that in its widgets' constructors, but reads the dictionary.
+    """
+    socket.extra_dict = {**socket.extra_dict, "advanced": True}
+    return socket
 
 
 def known_keywords(schema_class: type, keywords: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ from .select import SelectFaces
 from .smooth import SmoothFaces
 from .swap import HeuristicError, RefineFace, SwapFace
 from .view_interpolation import ViewInterpolation
+from .weights_page import add_routes
 
 NODES: list[type[io.ComfyNode]] = [
     LoadFaceDetector,
@@ -111,5 +112,7 @@ class FaceLoomExtension(ComfyExtension):
     """The pack, as ComfyUI asks for it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """Give every node."""
+        """Give every node, and answer the page from now on."""
+        # Not in on_load, which ComfyUI 0.8.0 never calls.
+        add_routes()
         return list(NODES)

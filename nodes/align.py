@@ -80,16 +80,36 @@ class AlignFaces(io.ComfyNode):
                     step=0.05,
                     tooltip=f"Side of the crop over that of the face's box, for {BOX} only.",
                 ),
+                io.Int.Input(
+                    "multiple",
+                    default=8,
+                    min=1,
+                    max=128,
+                    step=1,
+                    optional=True,
+                    tooltip=(
+                        "The size grows to the next multiple of this. VAEs cut off what is no "
+                        "multiple of 8, which would shift the face; some models want 16 or 64."
+                    ),
+                ),
             ],
             outputs=[CropsSocket.Output(display_name="crops")],
         )
 
     @classmethod
     def execute(
-        cls, image: Tensor, faces: Faces, template: str, size: int, margin: float
+        cls,
+        image: Tensor,
+        faces: Faces,
+        template: str,
+        size: int,
+        margin: float,
+        multiple: int | None = None,
     ) -> io.NodeOutput:
         frames = frames_of(faces, image, "Align Faces")
         faces = faces.to(compute_device())
+        # Prompts older than this input lack it, and keep their size.
+        size += -size % (multiple or 1)
         matrix = _matrix(faces, template, size, margin)
         crops = crop(frames, matrix, faces.frame, size, padding="border")
         return io.NodeOutput(Crops(image=crops, matrix=matrix, faces=faces, template=template))

@@ -11,6 +11,8 @@ from ..host.folders import advice, download_folder, find_model, model_files
 from ..models.catalog import Entry, base_name, catalog, entries_of, find_entry, megabytes
 
 BUILT_IN = "built-in"
+# As workflows of version 0.1 call it, which took the first file that it found.
+BUILT_IN_NAMES = (BUILT_IN, "auto")
 NOTHING = "none on disk"
 DOWNLOAD = "download: "
 
@@ -55,7 +57,7 @@ def load_choice(choice: str, role: models.Role) -> models.Model:
     Raises:
         CheckpointError: as `models.load`, and as `find_weights` with its other errors.
     """
-    if choice == BUILT_IN:
+    if choice in BUILT_IN_NAMES:
         return models.load_built_in(role)
     return models.load(find_weights(choice, role), role)
 
@@ -66,7 +68,7 @@ def verdict(choice: str, role: models.Role) -> bool | str:
     A workflow may come from a machine with other files, or name a download that is on disk by now.
     """
     try:
-        if choice == BUILT_IN:
+        if choice in BUILT_IN_NAMES:
             models.load_built_in(role)
         elif not choice.startswith(DOWNLOAD):
             find_weights(choice, role)
@@ -85,7 +87,7 @@ def fingerprint(choice: str, role: models.Role) -> str:
     try:
         if choice.startswith(DOWNLOAD):
             return str(find_download(choice).sha256)
-        if choice == BUILT_IN:
+        if choice in BUILT_IN_NAMES:
             return BUILT_IN
         path = find_weights(choice, role)
         return f"{path} {path.stat().st_mtime_ns}"

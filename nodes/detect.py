@@ -11,7 +11,7 @@ from ..faces import Faces
 from ..host.device import compute_device
 from ..host.images import frames_from_image
 from ..host.memory import Hosted
-from ..host.node_api import io, schema
+from ..host.node_api import advanced, io, schema
 from ..host.progress import steps
 from ..models import Detector, Landmarker
 from ..models.views import ANGLES, detect_views
@@ -57,30 +57,32 @@ class DetectFaces(io.ComfyNode):
                         "it is. Larger finds smaller faces and takes longer."
                     ),
                 ),
-                io.Combo.Input(
-                    "rotated_copies",
-                    options=list(ROTATED_COPIES),
-                    default="off",
-                    optional=True,
-                    extra_dict={"advanced": True},
-                    tooltip=(
-                        "Also search the frame turned by a quarter, a half and three quarters, for "
-                        "people lying down or upside down. Takes four times as long and finds a "
-                        "few more wrong faces."
-                    ),
+                advanced(
+                    io.Combo.Input(
+                        "rotated_copies",
+                        options=list(ROTATED_COPIES),
+                        default="off",
+                        optional=True,
+                        tooltip=(
+                            "Also search the frame turned by a quarter, a half and three quarters, "
+                            "for people lying down or upside down. Takes four times as long and "
+                            "finds a few more wrong faces."
+                        ),
+                    )
                 ),
-                io.Int.Input(
-                    "second_size",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=32,
-                    optional=True,
-                    extra_dict={"advanced": True},
-                    tooltip=(
-                        "Also search at this long side, for frames with large and small faces: "
-                        "320 beside 1280, say. 0 searches at detection_size only."
-                    ),
+                advanced(
+                    io.Int.Input(
+                        "second_size",
+                        default=0,
+                        min=0,
+                        max=4096,
+                        step=32,
+                        optional=True,
+                        tooltip=(
+                            "Also search at this long side, for frames with large and small faces: "
+                            "320 beside 1280, say. 0 searches at detection_size only."
+                        ),
+                    )
                 ),
             ],
             outputs=[

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from torch import Tensor
+
 from ..faces import Faces
 from ..faces.select import (
     ORDERS,
@@ -14,7 +18,8 @@ from ..faces.select import (
     take,
 )
 from ..host.node_api import io, schema
-from .inputs import naming
+from ..host.page import shown
+from .inputs import frames_of, naming
 from .sockets import FacesSocket
 
 NO_LIMIT = 16384
@@ -34,6 +39,8 @@ class SelectFaces(io.ComfyNode):
                 "frames, score, size, order, indices, largest."
             ),
             search_aliases=["filter faces", "choose face", "face index"],
+            # So that it runs alone, to pick from, and shows its picture again when nothing changed.
+            is_output_node=True,
             inputs=[
                 FacesSocket.Input("faces", tooltip="From Detect Faces."),
                 io.Combo.Input(
@@ -77,6 +84,14 @@ class SelectFaces(io.ComfyNode):
                     default="",
                     tooltip="Frames whose faces are kept, like 0-11, 20. Empty keeps all.",
                 ),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip=(
+                        "The frames that the faces were found in. With it the node shows the "
+                        "faces after a run, and a click on one turns its number on or off."
+                    ),
+                ),
             ],
             outputs=[
                 FacesSocket.Output(display_name="faces"),
@@ -95,12 +110,25 @@ class SelectFaces(io.ComfyNode):
         minimum_size: int,
         maximum_size: int,
         frames: str,
+        image: Tensor | None = None,
     ) -> io.NodeOutput:
         with naming("Select Faces"):
             ranks, places = parse_indices(indices), parse_indices(frames)
+        pictures = None if image is None else frames_of(faces, image, "Select Faces")
         faces = only_frames(faces, places)
         faces = by_box_size(above_score(faces, minimum_score), minimum_size, maximum_size)
-        faces = take(sort_faces(faces, order), ranks)
+        numbered = sort_faces(faces, order)
+        kept = take(numbered, ranks)
         if largest_only:
-            faces = largest(faces)
-        return io.NodeOutput(faces, len(faces))
+            kept = largest(kept)
+        picker = None if pictures is None else _picker(pictures, numbered)
+        return io.NodeOutput(kept, len(kept), ui=picker)
+
+
+def _picker(frames: Tensor, faces: Faces) -> dict[str, Any]:
+    """What `web/picker.js` shows: the first frame that has faces, and their boxes by number."""
+    frame = int(faces.frame.min()) if len(faces) else 0
+    height, width = faces.image_size
+    boxes = faces.in_frame(frame).box.tolist()
+    view = {"width": width, "height": height, "frame": frame, "boxes": boxes}
+    return {"faceloom_picker": [view | {"pictures": shown(frames[frame : frame + 1])}]}

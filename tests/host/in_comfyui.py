@@ -17,8 +17,8 @@ from types import SimpleNamespace
 MODULES = ("node_api", "device", "memory", "progress", "folders", "upscale_models")
 
 
-def probe_node(io, schema):
-    """Make a node that uses everything the stand-in offers, from either side's `io`."""
+def probe_node(io, schema, advanced):
+    """Make a node from either side's `io` that uses all that ComfyUI has had since 0.3.60."""
     own = io.Custom("FL_PROBE")
 
     class Probe(io.ComfyNode):
@@ -37,9 +37,9 @@ def probe_node(io, schema):
                 inputs=[
                     io.Image.Input("image", tooltip="A picture."),
                     io.Mask.Input("mask", optional=True, lazy=True, display_name="where"),
-                    own.Input("own", extra_dict={"advanced": True}, raw_link=True),
+                    advanced(own.Input("own")),
                     io.AnyType.Input("anything", optional=True),
-                    io.Boolean.Input("on", default=True, label_on="yes", label_off="no"),
+                    advanced(io.Boolean.Input("on", default=True, label_on="yes", label_off="no")),
                     io.Int.Input(
                         "count",
                         default=1,
@@ -77,13 +77,12 @@ def probe_node(io, schema):
                 ],
                 outputs=[
                     io.Image.Output(),
-                    io.Mask.Output("mask_out", tooltip="A mask."),
+                    io.Mask.Output("mask_out", display_name="where", tooltip="A mask."),
                     own.Output("own_out", display_name="own"),
-                    io.Int.Output("ints", is_output_list=True),
+                    io.Int.Output("ints", display_name="ints", is_output_list=True),
                     io.Float.Output(),
                     io.Boolean.Output(),
                     io.String.Output(),
-                    io.Combo.Output(),
                 ],
             )
 
@@ -106,7 +105,9 @@ def describe(node) -> dict:
 
 def run_probe(node, io) -> list:
     """Execute the probe as ComfyUI's executor does; return results and what the page shows."""
-    clone = node.PREPARE_CLASS_CLONE({"hidden_inputs": {io.Hidden.unique_id: "7"}})
+    hidden = {io.Hidden.unique_id: "7"}
+    # 0.3.60 takes them bare.
+    clone = node.PREPARE_CLASS_CLONE({**hidden, "hidden_inputs": hidden})
     output = clone.EXECUTE_NORMALIZED(image="picture")
     return [output.result, output.ui, output[1]]
 
@@ -195,12 +196,13 @@ async def examine(pack: Path, base: Path) -> dict:
     found = {name: node for name, node in nodes.NODE_CLASS_MAPPINGS.items() if name not in core}
     root = str(pack).replace(".", "_x_")
     host = SimpleNamespace(**{name: import_module(f"{root}.host.{name}") for name in MODULES})
-    probe = probe_node(host.node_api.io, host.node_api.schema)
+    api = host.node_api
+    probe = probe_node(api.io, api.schema, api.advanced)
     return {
         "loaded": loaded,
         "nodes": {name: describe(node) for name, node in found.items()},
         "probe": describe(probe),
-        "probe_run": run_probe(probe, host.node_api.io),
+        "probe_run": run_probe(probe, api.io),
         "devices": [str(host.device.compute_device()), str(host.device.intermediate_device())],
         "memory": try_memory(host),
         "progress": try_progress(host),
@@ -216,5 +218,7 @@ if __name__ == "__main__":
     import comfy.options
 
     comfy.options.enable_args_parsing()
+    # As main.py does: `nodes` puts the folder comfy, with another utils, before the checkout.
+    import_module("utils.extra_config")
     result = asyncio.run(examine(Path(pack_folder), Path(base_folder)))
     Path(report).write_text(json.dumps(result))

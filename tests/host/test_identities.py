@@ -111,6 +111,14 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(cache, monkeypatch):
     assert (folder / "lena.safetensors").read_bytes() == b"old"
 
 
+def test_a_folder_that_cannot_be_written_is_said(cache):
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / "identities").write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match=r"'lena' could not be saved in .* writable") as error:
+        write_identity(b"1", "lena", "faceloom", False)
+    assert str(cache / "identities") in str(error.value)
+
+
 def test_identities_are_not_offered_as_weights(tmp_path):
     folder = user_model_folder() / "identities"
     folder.mkdir(parents=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faceloom.host.progress import Interrupted, steps
+from faceloom.host.progress import Interrupted, aside, steps
 from faceloom.host.session import Session, using
 
 
@@ -29,3 +29,14 @@ def test_an_interrupt_stops_before_the_next_item():
         session.interrupt.set()
         with pytest.raises(Interrupted):
             next(work)
+
+
+def test_work_aside_reports_elsewhere_and_is_not_stopped():
+    seen = []
+    with using(Session(report=lambda *_: pytest.fail("reported"))) as session:
+        session.interrupt.set()
+        with aside(lambda done, total: seen.append((done, total))):
+            assert list(steps("ab")) == ["a", "b"]
+        assert seen == [(1, 2), (2, 2)]
+        with pytest.raises(Interrupted):
+            list(steps("ab"))

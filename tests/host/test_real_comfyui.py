@@ -1,29 +1,21 @@
-"""The door against a real ComfyUI; skipped where none is found.
-
-COMFYUI_PATH names the checkout (else ~/comfy/ComfyUI), COMFYUI_PYTHON a Python that has its and
-FaceLoom's requirements (else the one that runs the tests).
-"""
+"""The door against a real ComfyUI, from inside it; skipped where none is found (see comfyui.py)."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from faceloom.host import standalone_io
-from faceloom.host.node_api import schema
+from faceloom.host.node_api import advanced, schema
+from faceloom.tests.host.comfyui import PACK, PYTHON, checkout
 
-CHECKOUT = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
-PYTHON = os.environ.get("COMFYUI_PYTHON", sys.executable)
-PACK = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("in_comfyui.py")
-# What 0.8.0's descriptions lack; the host's `schema` leaves it out there.
-NEWER = {"search_aliases"}
+# What older descriptions lack: 0.8.0 the first, 0.3.60 both.
+NEWER = {"search_aliases", "output_matchtypes"}
 
 
 def _script():
@@ -43,17 +35,13 @@ def _same(ours: dict, theirs: dict) -> None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> dict:
-    if not (CHECKOUT / "comfy_api" / "latest").is_dir():
-        pytest.skip(f"no ComfyUI at {CHECKOUT}; name one with COMFYUI_PATH")
-    needs = "import aiohttp, torchaudio, torchsde, kornia, onnx2torch"
-    if subprocess.run([PYTHON, "-c", needs], capture_output=True, check=False).returncode:
-        pytest.skip(f"{PYTHON} lacks ComfyUI's requirements; name a Python with COMFYUI_PYTHON")
+    place = checkout()
     base = tmp_path_factory.mktemp("comfyui")
     pack = base / "custom_nodes" / "face.loom"
     pack.parent.mkdir()
     pack.symlink_to(PACK)
     run = subprocess.run(
-        [PYTHON, str(SCRIPT), str(CHECKOUT), str(pack), str(base), str(base / "report.json")],
+        [PYTHON, str(SCRIPT), str(place), str(pack), str(base), str(base / "report.json")],
         capture_output=True,
         text=True,
         cwd=base,
@@ -65,7 +53,7 @@ def report(tmp_path_factory) -> dict:
 
 def test_stand_in_describes_and_runs_a_node_as_comfyui_does(report):
     script = _script()
-    probe = script.probe_node(standalone_io, schema)
+    probe = script.probe_node(standalone_io, schema, advanced)
     _same(script.describe(probe), report["probe"])
     ours = json.loads(json.dumps(script.run_probe(probe, standalone_io)))
     assert ours == report["probe_run"] == [["7", "picture"], {"text": ["done"]}, "picture"]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional
 
 from faceloom.faces import Faces
-from faceloom.nodes import AlignFaces, CropsToImage, ImageToCrops
+from faceloom.nodes import AlignFaces, CropsToImage, GrowFeatherMask, ImageToCrops, PasteFaces
 from faceloom.ops.geometry import fit_pose_template, fit_similarity, transform_points
 from faceloom.ops.templates import TEMPLATES, template_points
 
@@ -46,6 +47,17 @@ def test_margin_widens_the_square_box_only(image, faces):
     torch.testing.assert_close(narrow.matrix[:, 0, 0], 2 * wide.matrix[:, 0, 0])
     others = [align(image, faces, "ffhq_512", 64, margin).matrix for margin in (1.0, 2.0)]
     assert torch.equal(*others)
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "wanted"),
+    [(64, 8, 64), (65, 8, 72), (65, 64, 128), (65, 1, 65), (65, None, 65)],
+)
+def test_size_grows_to_a_multiple(image, faces, size, multiple, wanted):
+    (crops,) = AlignFaces.execute(image, faces, "ffhq_512", size, 1.5, multiple).args
+    same = align(image, faces, "ffhq_512", wanted)
+    assert torch.equal(crops.image, same.image)
+    assert torch.equal(crops.matrix, same.matrix)
 
 
 @pytest.mark.parametrize("template", EVERY_TEMPLATE)
@@ -154,6 +166,35 @@ def test_edited_pictures_may_have_another_size(crops):
     torch.testing.assert_close(back.image, wanted)
     assert torch.equal(back.mask, torch.ones(4, 1, 64, 64))
     assert back.faces is crops.faces
+
+
+@pytest.mark.parametrize("side", [32, 64, 96, 128])
+def test_a_feathered_mask_survives_another_size(image, crops, side):
+    """A VAE, an upscaler or a sampler in between may work at another size."""
+    square = torch.zeros(4, 64, 64)
+    square[:, 12:52, 16:48] = 1
+    (soft,) = GrowFeatherMask.execute(square, 0.0, 0.1).args
+    assert ((soft > 0.02) & (soft < 0.98)).float().mean() > 0.1
+    (masked,) = ImageToCrops.execute(crops, None, soft).args
+    picture, mask = CropsToImage.execute(masked).args
+    edited, sized = (
+        functional.interpolate(
+            value, (side, side), mode="bilinear", align_corners=False, antialias=True
+        )
+        for value in (picture.movedim(-1, 1), mask[:, None])
+    )
+    (back,) = ImageToCrops.execute(masked, 1 - edited.movedim(1, -1), sized[:, 0]).args
+    assert back.mask.shape == masked.mask.shape
+    difference = (back.mask - masked.mask).abs()
+    assert difference.max() < 0.12
+    assert difference.mean() < 0.012
+    pasted, changed = PasteFaces.execute(image, back).args
+    # The frame changes as little by little as the mask does: no step along its edge.
+    assert torch.equal(pasted[changed == 0], image[changed == 0])
+    half = (changed > 0.4) & (changed < 0.6)
+    assert half.any()
+    wanted = image + changed[..., None] * (1 - 2 * image)
+    assert (pasted - wanted)[half].abs().mean() < 0.05
 
 
 def test_what_is_not_connected_stays(crops):

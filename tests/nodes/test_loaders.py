@@ -171,6 +171,13 @@ def test_built_in_models_load(shipped, loader):
     assert loader.GET_SCHEMA().outputs[0].display_name == model.role
 
 
+def test_workflows_of_version_0_1_mean_built_in_by_auto(shipped):
+    assert LoadFaceDetector.validate_inputs("auto") is True
+    (model,) = LoadFaceDetector.execute("auto").args
+    assert model.role == "detector"
+    assert LoadFaceDetector.fingerprint_inputs("auto") == "built-in"
+
+
 def test_loaded_networks_run_and_find_nothing_in_nothing(shipped, image):
     (detector,) = LoadFaceDetector.execute("built-in").args
     (landmarker,) = LoadFaceLandmarker.execute("built-in").args

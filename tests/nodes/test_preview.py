@@ -46,3 +46,20 @@ def test_any_kind_of_picture(image, faces, as_kind):
 def test_another_picture_is_refused(image, faces):
     with pytest.raises(ValueError, match="Preview Faces: image holds 1 frames"):
         preview(image[:1], faces)
+
+
+def test_page_gets_both_pictures_where_there_is_one_to_compare(image, faces, as_kind, monkeypatch):
+    shown = []
+    monkeypatch.setattr("faceloom.nodes.preview.shown", lambda frames: shown.append(frames) or [1])
+    chosen = (image, faces, True, False, False)
+    assert PreviewFaces.execute(*chosen).ui is None
+    output = PreviewFaces.execute(*chosen, before=as_kind(torch.ones(2, 9, 7, 3)))
+    assert output.ui == {"faceloom_compare": [{"before": [1], "after": [1]}]}
+    before, after = shown
+    assert before.shape == (1, 3, 9, 7)
+    assert torch.equal(after, output.args[0][:1].movedim(-1, 1))
+
+
+def test_what_is_no_picture_to_compare_is_refused(image, faces):
+    with pytest.raises(ValueError, match="Preview Faces: before must be"):
+        PreviewFaces.execute(image, faces, True, True, True, before=torch.ones(3))

@@ -4,7 +4,7 @@ import pytest
 
 from faceloom.nodes import SelectFaces
 
-DEFAULTS = {socket.id: socket.default for socket in SelectFaces.GET_SCHEMA().inputs[1:]}
+DEFAULTS = {socket.id: socket.default for socket in SelectFaces.GET_SCHEMA().inputs[1:-1]}
 
 
 def select(faces, **rules):
@@ -51,3 +51,29 @@ def test_nothing_in_nothing_out(no_faces, rules):
 def test_lists_that_cannot_be_read_are_refused_by_name(faces, rules):
     with pytest.raises(ValueError, match=r"^Select Faces: .*wanted"):
         select(faces, **rules)
+
+
+def view(faces, image, **rules):
+    output = SelectFaces.execute(faces, **DEFAULTS | rules, image=image)
+    (shown,) = output.ui["faceloom_picker"]
+    assert shown.pop("pictures") == []  # nobody to show them to, stand-alone
+    return shown
+
+
+def test_page_gets_the_boxes_of_the_first_frame_with_faces_by_number(faces, image):
+    boxes = faces.in_frame(0).box.tolist()
+    size = {"width": image.shape[2], "height": image.shape[1]}
+    assert view(faces, image) == size | {"frame": 0, "boxes": boxes}
+    assert view(faces, image, order="right-left", indices="1")["boxes"] == boxes[::-1]
+    assert view(faces, image, frames="1-2")["frame"] == 2
+    assert view(faces, image, minimum_size=45)["boxes"] == boxes[1:]
+
+
+def test_no_face_is_a_view_and_no_image_is_none(faces, no_faces, image):
+    assert view(no_faces, image)["boxes"] == []
+    assert SelectFaces.execute(faces, **DEFAULTS).ui is None
+
+
+def test_another_picture_is_refused(faces, image):
+    with pytest.raises(ValueError, match="Select Faces: image holds 1 frames"):
+        view(faces, image[:1])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import faceloom
+from faceloom.headless.cli import main
 from faceloom.headless.core_nodes import CORE_NODES
 from faceloom.headless.execute import Runner
 from faceloom.headless.widgets import read_widgets
@@ -18,6 +19,21 @@ from faceloom.nodes import NODES
 FILES = sorted(Path(faceloom.__file__).with_name("workflows").glob("*.json"))
 NOTES = ("Note", "MarkdownNote")
 TITLE_HEIGHT = 30  # of a node, above its position
+# Nodes that only ComfyUI has, by the pack that the editor names in the file; tests/host compares
+# them with the real ones.
+ELSEWHERE = {
+    "comfy-core": {
+        "CheckpointLoaderSimple",
+        "CLIPTextEncode",
+        "KSampler",
+        "SetLatentNoiseMask",
+        "VAEDecode",
+        "VAEEncode",
+        "VAEEncodeForInpaint",
+    },
+    "comfyui-impact-pack": {"DetailerForEach"},
+}
+DIFFUSION = {"faces_as_segs_detailer", "inpaint_face_region", "swap_then_refine_diffusion"}
 
 
 @pytest.fixture(scope="module", params=FILES, ids=lambda path: path.stem)
@@ -38,11 +54,35 @@ def specs():
 def test_the_promised_files_are_there():
     swaps = {"swap_faces", "swap_one_of_many", "swap_by_reference"}
     assert swaps | {"align_edit_paste", "face_parts_mask"} <= {path.stem for path in FILES}
+    assert {path.stem for path in FILES} >= DIFFUSION
+
+
+def is_elsewhere(node):
+    return node["type"] in ELSEWHERE.get(node["properties"].get("cnr_id"), ())
+
+
+def test_only_the_diffusion_workflows_need_comfyui(file, saved, specs):
+    foreign = [node for node in saved["nodes"] if is_elsewhere(node)]
+    assert bool(foreign) == (file.stem in DIFFUSION)
+    assert not any(node["type"] in specs for node in foreign)
+
+
+@pytest.mark.parametrize("name", sorted(DIFFUSION))
+def test_the_command_says_which_nodes_only_comfyui_has(name, tmp_path, capsys):
+    path = next(path for path in FILES if path.stem == name)
+    assert main(["run", str(path), "-o", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "the node type 'CheckpointLoaderSimple' is unknown here" in err
+    assert "one of ComfyUI's own" in err
+    assert "--server URL" in err
+    assert ("DetailerForEach of comfyui-impact-pack" in err) == (name == "faces_as_segs_detailer")
 
 
 def test_file_knows_its_nodes_and_their_widgets(saved, specs):
     for node in saved["nodes"]:
-        if node["type"] in NOTES:
+        if node["type"] in NOTES or is_elsewhere(node):
             continue
         spec = specs[node["type"]]
         widgets = [socket for socket in spec.inputs if socket.is_widget]

@@ -19,41 +19,16 @@ from faceloom.headless.graph import WorkflowError
 from faceloom.headless.overrides import override
 from faceloom.headless.workflow import read_workflow
 from faceloom.host.session import Session
-from faceloom.models.aei import AEISizes
-from faceloom.models.arcface.network import IResNetNetwork
-from faceloom.models.attribute_encoder import UNetSizes
-from faceloom.models.faceshifter.network import FaceShifterNetwork
-from faceloom.models.ghost.network import GHOSTNetwork
-from faceloom.models.hear.network import HEARNetwork
-from faceloom.models.ir_se50.network import IRSE50Network
 from faceloom.nodes import NODES
+from faceloom.tests.workflows.random_networks import GHOST, IRSE50, save_networks
 
 WORKFLOWS = Path(faceloom.__file__).with_name("workflows")
-LENGTH = 16
-SIZES = AEISizes(UNetSizes((4,) * 7, (4,) * 6), (8,) * 8, identity=LENGTH)
-GHOST = {
-    "FaceLoomLoadSwapGenerator.model": "G_unet_2blocks.pth",
-    "FaceLoomLoadFaceEncoder.model": "backbone.pth",
-    "FaceLoomSwapFace.trust_encoder": "true",
-}
-IRSE50 = {"FaceLoomLoadFaceEncoder.model": "model_ir_se50.pth"}
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """A model folder with a small random network under each name."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("models")
-    networks = {
-        "G_unet_2blocks.pth": GHOSTNetwork(SIZES),
-        "G_latest.pth": FaceShifterNetwork(SIZES),
-        "HEAR_latest.pth": HEARNetwork((4,) * 5, (4,) * 4),
-        "backbone.pth": IResNetNetwork(3, (4, 5, 6, 7), (1, 1, 1, 1), LENGTH),
-        "model_ir_se50.pth": IRSE50Network(16, [16, 16, 32, 32, 48, 64], LENGTH),
-    }
-    for name, network in networks.items():
-        torch.save(network.state_dict(), folder / name)
-    return folder
+    return save_networks(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +84,7 @@ def check_only_faces_changed(given, frames):
 
 def test_ghost_on_a_picture(run):
     given = run("ghost_image", GHOST)
-    (crops,) = given["Swap Face"]
+    crops = given["Swap Face"][0]
     assert crops.image.shape == (6, 3, 256, 256)
     check_only_faces_changed(given, given["Target"][0])
 
@@ -118,7 +93,7 @@ def test_ghost_on_frames_whose_faces_come_and_go(run):
     given = run("ghost_frames", GHOST | {"Frame 2.image": "wall.png"})
     frames = given["Frames"][0]
     assert len(frames) == 2
-    (crops,) = given["Swap Face"]
+    crops = given["Swap Face"][0]
     assert set(crops.faces.frame.tolist()) == {0}
     assert sorted(crops.faces.track.tolist()) == list(range(len(crops)))
     check_only_faces_changed(given, frames)

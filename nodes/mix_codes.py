@@ -21,7 +21,7 @@ from .pairing import source_row
 from .sockets import CropsSocket, FeaturesSocket, SwapperSocket
 from .styles import STYLE_INPUTS, Edit, Source, swap_styles
 
-_NODE = "Mix Identity Codes"
+_NODE = "Mix Identity Codes (MFIM)"
 _CELL = 256  # pixels a side of a picture in the grid
 
 

@@ -17,7 +17,7 @@ from .chunks import in_chunks
 from .inputs import mask_output, naming
 from .sockets import CropsSocket, FeaturesSocket, SwapperSocket
 
-_NODE = "Predict Face Mask"
+_NODE = "Predict Face Mask (FMP)"
 
 
 class PredictFaceMask(io.ComfyNode):

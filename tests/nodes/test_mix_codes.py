@@ -118,7 +118,9 @@ def test_without_a_grid_or_a_face_the_preview_is_black(dyer, targets, no_crops, 
 
 def test_a_source_without_faces_is_an_error(dyer, targets, no_crops, red):
     for pair in ((no_crops, red), (red, no_crops)):
-        with pytest.raises(ValueError, match="Mix Identity Codes: no face was found in the source"):
+        with pytest.raises(
+            ValueError, match=r"Mix Identity Codes \(MFIM\): no face was found in the source"
+        ):
             mix(dyer, targets, *pair)
 
 
@@ -134,7 +136,7 @@ def test_a_source_without_faces_is_an_error(dyer, targets, no_crops, red):
     ],
 )
 def test_tables_that_do_not_fit_are_explained(dyer, targets, red, green, table, message):
-    with pytest.raises(ValueError, match=f"Mix Identity Codes: .*{message}"):
+    with pytest.raises(ValueError, match=rf"Mix Identity Codes \(MFIM\): .*{message}"):
         mix(dyer, targets, red, green, table=table)
 
 
@@ -148,15 +150,19 @@ def test_more_sources_want_a_table_that_names_them(dyer, targets, red, green, cr
 
 @pytest.mark.parametrize("boundary", [1, 5])
 def test_boundary_must_be_an_identity_code(dyer, targets, red, green, boundary):
-    with pytest.raises(ValueError, match=r"Mix Identity Codes: .* one of the identity codes 2-3"):
+    with pytest.raises(
+        ValueError, match=r"Mix Identity Codes \(MFIM\): .* one of the identity codes 2-3"
+    ):
         mix(dyer, targets, red, green, boundary)
 
 
 def test_crops_must_suit_the_generator(dyer, image, faces, targets, red, green):
-    with pytest.raises(ValueError, match="Mix Identity Codes: dyer wants crops of 64 px"):
+    with pytest.raises(ValueError, match=r"Mix Identity Codes \(MFIM\): dyer wants crops of 64 px"):
         mix(dyer, align(image, faces, size=32), red, green)
     other = align(image, faces, "arcface_128", CROP)
-    with pytest.raises(ValueError, match="Mix Identity Codes: dyer wants the source aligned to"):
+    with pytest.raises(
+        ValueError, match=r"Mix Identity Codes \(MFIM\): dyer wants the source aligned to"
+    ):
         mix(dyer, targets, red, other)
 
 

@@ -76,7 +76,9 @@ def test_no_face_gives_one_black_mask(no_crops):
 
 
 def test_features_must_be_there_and_of_these_crops(crops, no_crops, features):
-    with pytest.raises(ValueError, match="Predict Face Mask: ghost gave no features") as caught:
+    with pytest.raises(
+        ValueError, match=r"Predict Face Mask \(FMP\): ghost gave no features"
+    ) as caught:
         predict(crops, Features((), "ghost"))
     assert "keep_features" in str(caught.value)
     for wrong in (crops[:3], no_crops):
@@ -87,7 +89,9 @@ def test_features_must_be_there_and_of_these_crops(crops, no_crops, features):
 
 def test_generators_without_a_predictor_are_refused(crops, no_crops, features):
     for these in (crops, no_crops):
-        with pytest.raises(ValueError, match="Predict Face Mask: dyer has no mask predictor"):
+        with pytest.raises(
+            ValueError, match=r"Predict Face Mask \(FMP\): dyer has no mask predictor"
+        ):
             predict(these, features, Dyer())
 
 
@@ -96,5 +100,5 @@ def test_errors_of_the_predictor_carry_the_nodes_name(crops, features):
         def predict_mask(self, features):
             raise ValueError("wants 12 maps, got 2.")
 
-    with pytest.raises(ValueError, match="Predict Face Mask: wants 12 maps, got 2"):
+    with pytest.raises(ValueError, match=r"Predict Face Mask \(FMP\): wants 12 maps, got 2"):
         predict(crops, features, Strict())

@@ -1,7 +1,5 @@
-"""GHOST's, FaceShifter's and FSGAN's workflows from end to end.
-
-The first two with small networks of random weights, FSGAN's with the built-in parts.
-"""
+"""The generators' workflows from end to end: FSGAN's with the built-in parts, the others with small
+networks of random weights."""
 
 from __future__ import annotations
 
@@ -9,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import save_file
 
 import faceloom
 from faceloom.headless.core_nodes import CORE_NODES
@@ -26,6 +26,11 @@ from faceloom.models.faceshifter.network import FaceShifterNetwork
 from faceloom.models.ghost.network import GHOSTNetwork
 from faceloom.models.hear.network import HEARNetwork
 from faceloom.models.ir_se50.network import IRSE50Network
+from faceloom.models.mfim.network import MFIMNetwork
+from faceloom.models.mfim.options import MFIMOptions
+from faceloom.models.rafswap.encoder import EncoderSizes
+from faceloom.models.rafswap.network import RAFSwapNetwork
+from faceloom.models.stylegan2.network import StyleGAN2Network
 from faceloom.nodes import NODES
 
 WORKFLOWS = Path(faceloom.__file__).with_name("workflows")
@@ -37,6 +42,28 @@ GHOST = {
     "FaceLoomSwapFace.trust_encoder": "true",
 }
 IRSE50 = {"FaceLoomLoadFaceEncoder.model": "model_ir_se50.pth"}
+TRUNK = (8, (16, 20, 24, 32))
+WIDTHS = (8, 8, 8, 7, 6)
+STYLED = 64  # pixels that a generator of these widths makes
+# Random masks are grey: twice as strong they replace the face. The source stays as it is.
+RAFSWAP = {"Target crops.size": STYLED, "FaceLoomPredictFaceMask.strength": 2.0}
+MFIM = {"Target crops.size": STYLED}
+# A generator of 64 px has fewer codes than one of 1024.
+MIXING = MFIM | {"FaceLoomMixIdentityCodes.boundary": 11}
+
+
+def small_rafswap():
+    network = RAFSwapNetwork(EncoderSizes(*TRUNK, 10, 24, style=16), STYLED, WIDTHS, 2, (3, 7))
+    network.latent_avg.normal_()
+    return network
+
+
+def small_mfim():
+    options = MFIMOptions(encoder_size=64, map_sites=(8, 16), code_width=9, code_latents=(5, 8))
+    network = MFIMNetwork(StyleGAN2Network(STYLED, WIDTHS, 16, 2), options, *TRUNK)
+    for code in network.encoder.codes:
+        torch.nn.init.normal_(code.modulation.weight, std=0.3)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +77,12 @@ def weights(tmp_path_factory):
         "HEAR_latest.pth": HEARNetwork((4,) * 5, (4,) * 4),
         "backbone.pth": IResNetNetwork(3, (4, 5, 6, 7), (1, 1, 1, 1), LENGTH),
         "model_ir_se50.pth": IRSE50Network(16, [16, 16, 32, 32, 48, 64], LENGTH),
+        "iteration_200.pt": small_rafswap(),
+        "mfim.safetensors": small_mfim(),
     }
     for name, network in networks.items():
-        torch.save(network.state_dict(), folder / name)
+        save = save_file if name.endswith(".safetensors") else torch.save
+        save(network.state_dict(), folder / name)
     return folder
 
 
@@ -60,11 +90,14 @@ def weights(tmp_path_factory):
 def pictures(tmp_path_factory):
     """Source: the astronaut. Target: six friends, cut down; and a wall without a face."""
     folder = tmp_path_factory.mktemp("pictures")
-    Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / "source.png")
+    for name in ("source", "global", "local"):
+        Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / f"{name}.png")
     friends = Image.open(packaged("insightface", "data", "images", "t1.jpg"))
     friends.save(folder / "target.png")
     friends.crop((0, 0, 640, 886)).save(folder / "reference.png")
-    Image.new("RGB", friends.size, (90, 110, 130)).save(folder / "wall.png")
+    wall = Image.new("RGB", friends.size, (90, 110, 130))
+    wall.save(folder / "wall.png")
+    friends.save(folder / "clip.gif", save_all=True, append_images=[wall, friends])
     return folder
 
 
@@ -109,7 +142,7 @@ def check_only_faces_changed(given, frames):
 
 def test_ghost_on_a_picture(run):
     given = run("ghost_image", GHOST)
-    (crops,) = given["Swap Face"]
+    crops, _ = given["Swap Face"]
     assert crops.image.shape == (6, 3, 256, 256)
     check_only_faces_changed(given, given["Target"][0])
 
@@ -118,7 +151,7 @@ def test_ghost_on_frames_whose_faces_come_and_go(run):
     given = run("ghost_frames", GHOST | {"Frame 2.image": "wall.png"})
     frames = given["Frames"][0]
     assert len(frames) == 2
-    (crops,) = given["Swap Face"]
+    crops, _ = given["Swap Face"]
     assert set(crops.faces.frame.tolist()) == {0}
     assert sorted(crops.faces.track.tolist()) == list(range(len(crops)))
     check_only_faces_changed(given, frames)
@@ -154,9 +187,67 @@ def test_fsgan_from_clip_to_clip(run):
     assert torch.equal(given["Paste Faces"][0][1], given["Target clip"][0][1])
 
 
+def test_rafswap_with_its_mask(run):
+    given = run("rafswap", RAFSWAP)
+    crops, features = given["Swap Face"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert len(features) == 6
+    masked, mask = given["Predict Face Mask (FMP)"]
+    assert mask.shape == (6, STYLED, STYLED)
+    assert torch.equal(masked.image, crops.image)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_mfim_where_the_old_face_was_or_the_new_one_is(run):
+    given = run("mfim", MFIM)
+    crops, features = given["Swap Face"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert crops.image.isfinite().all()
+    assert len(features) == 0
+    # Either face: where the old one was found, and where the new one is.
+    old, new = (given[title][1] for title in ("Not the old face", "Nor the new one"))
+    assert (new <= old).all()
+    torch.testing.assert_close(given["InvertMask"][0], 1 - new)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_mfims_codes_are_mixed(run):
+    given = run("mfim_id_mixing", MIXING | {"Local source.image": "target.png"})
+    crops, _, grid = given["Mix Identity Codes (MFIM)"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert grid.shape == (1, 512, 512, 3)
+    # Its last cell is the first face, mixed.
+    shown = F.interpolate(crops.image[:1], (256, 256), mode="bilinear")
+    torch.testing.assert_close(grid[:, 256:, 256:].movedim(3, 1), shown)
+    alone = run("mfim_id_mixing", MIXING | {"Local source.image": "global.png"})
+    assert not torch.equal(alone["Mix Identity Codes (MFIM)"][0].image, crops.image)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("rafswap", RAFSWAP), ("mfim", MFIM), ("mfim_id_mixing", MIXING)]
+)
+def test_as_many_frames_come_out_as_went_in(run, name, values):
+    given = run(name, values | {"Target.image": "clip.gif"})
+    frames, (picture, changed) = given["Target"][0], given["Paste Faces"]
+    assert len(frames) == 3
+    assert set(given["Target crops"][0].faces.frame.tolist()) == {0, 2}
+    assert picture.shape == frames.shape
+    assert torch.equal(picture[changed == 0], frames[changed == 0])
+    assert changed[1].max() == 0
+    assert changed[0].max() > 0
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("ghost_image", GHOST), ("ghost_frames", GHOST), ("faceshifter", IRSE50), ("fsgan_image", {})],
+    [
+        ("ghost_image", GHOST),
+        ("ghost_frames", GHOST),
+        ("faceshifter", IRSE50),
+        ("fsgan_image", {}),
+        ("rafswap", RAFSWAP),
+        ("mfim", MFIM),
+        ("mfim_id_mixing", MIXING),
+    ],
 )
 def test_no_face_at_all_gives_the_picture_back(run, name, values):
     walls = {"Target.image": "wall.png"}

@@ -6,6 +6,8 @@ READY  := $(VENV)/ready
 # The checkout for test-host; the last one is where this pack is cloned into a custom_nodes.
 COMFYUI_PATH ?= $(firstword $(patsubst %/main.py,%,$(wildcard ~/comfy/ComfyUI/main.py ../../main.py)))
 HOST   := .venv-host
+# torchaudio runs with the torch of its own version only, and does not tell pip.
+AUDIO  := from importlib.metadata import version; print(version("torchaudio"))
 
 .PHONY: demo test test-host bench lint types clean
 
@@ -39,7 +41,8 @@ $(READY): pyproject.toml requirements.txt setup.py
 $(HOST)/ready: pyproject.toml requirements.txt setup.py $(wildcard $(COMFYUI_PATH)/requirements.txt)
 	@test -f "$(COMFYUI_PATH)/main.py" || { echo "There is no ComfyUI at '$(COMFYUI_PATH)'; name a checkout with COMFYUI_PATH=..."; exit 1; }
 	$(PYTHON) -m venv $(HOST)
-	$(HOST)/bin/python -m pip install --quiet -r "$(COMFYUI_PATH)/requirements.txt" --editable '.[dev,host]'
+	$(HOST)/bin/python -m pip install --quiet --no-deps torchaudio
+	$(HOST)/bin/python -m pip install --quiet "torch==$$($(HOST)/bin/python -c '$(AUDIO)')" -r "$(COMFYUI_PATH)/requirements.txt" --editable '.[dev,host]'
 	touch $@
 
 clean:

@@ -13,7 +13,8 @@ from ..models.catalog import Entry, catalog, entries_of, find_entry, megabytes
 from ..nodes.choices import fetch, on_disk
 
 COLUMNS, NAME = 100, 30
-# Networks for faces are smaller; a generator's gigabytes would take long to look into.
+NOT_OURS = "not for FaceLoom"
+# A diffusion model's gigabytes would take long to look into.
 LARGEST = 400e6
 LEGEND = (
     "The columns: where it is, its name, its size, may it be used commercially, what it is and its "
@@ -39,7 +40,9 @@ def list_models() -> str:
     files = model_files()
     rows = [*_built_in(), *_on_disk(files), *_missing(files)]
     blocks = []
-    for role in (*LOADER_NODES, "not for FaceLoom"):
+    # Some that no node loads serve training.
+    others = sorted({row.role for row in rows} - {*LOADER_NODES, NOT_OURS})
+    for role in (*LOADER_NODES, *others, NOT_OURS):
         members = [_format(row) for row in rows if row.role == role]
         if members:
             blocks.append("\n".join([f"== {role} ==", *members]))
@@ -92,11 +95,11 @@ def _on_disk(files: Iterable[str]) -> Iterator[Row]:
 
 def _look_into(path: Path, size: int) -> tuple[str, str]:
     if size > LARGEST:
-        return "not for FaceLoom", "too large for a network that is used here; not looked into"
+        return NOT_OURS, "too large to be looked into; a loader node tells what it is"
     try:
         found = identify(path)
     except CheckpointError as error:
-        return "not for FaceLoom", str(error).removeprefix(f"{path}: ").split("; ")[0]
+        return NOT_OURS, str(error).removeprefix(f"{path}: ").split("; ")[0]
     return found.role, f"{found.name} by its content; licence: see where it came from"
 
 

@@ -42,12 +42,13 @@ from .paste import PasteFaces
 from .predict_mask import PredictFaceMask
 from .preview import PreviewFaces
 from .reenact import ReenactFace
+from .refine import RefineFace
 from .restore import RestoreFace
 from .saved_identity import LoadIdentity, SaveIdentity
 from .segment import SegmentFace
 from .select import SelectFaces
 from .smooth import SmoothFaces
-from .swap import HeuristicError, RefineFace, SwapFace
+from .swap import HeuristicError, SwapFace
 from .view_interpolation import ViewInterpolation
 from .weights_page import add_routes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..faces import Crops, Faces
 from ..host.images import frames_from_image, mask_from_masks, masks_from_mask
+from ..models import Refiner, StyleSwapper, Swapper
 from ..ops.geometry import transform_points
 from ..ops.landmark_sets import IRIS_MESH, MESH, convert_landmarks
 from ..ops.masks import fit_mask
@@ -106,3 +107,26 @@ def check_pair(crops: Crops, target: Crops, node: str) -> Crops:
             "Connect the Align Faces of the target picture to target."
         )
     return target
+
+
+def check_crops(
+    network: Swapper | StyleSwapper | Refiner, crops: Crops, templates: Sequence[str], node: str
+) -> None:
+    """Refuse crops of another size than the network's, or aligned otherwise.
+
+    Args:
+        network: what is to look at them.
+        crops: any number of crops, also none.
+        templates: the alignments that will do, the best one first.
+        node: who asks, for the error.
+
+    Raises:
+        ValueError: naming what came and what is wanted.
+    """
+    if crops.size == network.size and crops.template in templates:
+        return
+    wanted = f"{network.size} px aligned to {' or '.join(templates[:2])}"
+    raise ValueError(
+        f"{node}: {network.name} wants crops of {wanted}; got {crops.size} px aligned to "
+        f"{crops.template}. Set size and template in Align Faces."
+    )

@@ -16,13 +16,12 @@ from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import Parser, StyleSwapper
 from ..models.mixing import boundary_table, parse_table
-from .inputs import naming
+from .inputs import check_crops, naming
 from .pairing import source_row
 from .sockets import CropsSocket, FeaturesSocket, SwapperSocket
-from .styles import Edit, Source, check_crops, swap_styles
-from .swap import STYLE_INPUTS
+from .styles import STYLE_INPUTS, Edit, Source, swap_styles
 
-_NODE = "Mix Identity Codes"
+_NODE = "Mix Identity Codes (MFIM)"
 _CELL = 256  # pixels a side of a picture in the grid
 
 
@@ -117,7 +116,7 @@ class MixIdentityCodes(io.ComfyNode):
         keep_features: bool | None = None,
     ) -> io.NodeOutput:
         network, crops = _mixer(swapper), crops.to(compute_device())
-        check_crops(network, crops, _NODE)
+        check_crops(network, crops, network.templates, _NODE)
         people = _people(crops, global_source, local_source, more_sources)
         rows = _table(network, table, boundary, len(people))
         edit = Edit(rows, 1.0 if truncation is None else truncation, features=bool(keep_features))
@@ -170,15 +169,15 @@ def _grid(
     one, other = (source.crops[:most] for source in people[:2])
     if not len(crops) or not len(one) or not len(other):
         return crops.image.new_zeros(1, 3, _CELL, _CELL)
-    rows = [[crops.image, *other.image[:, None]]]
+    columns = torch.arange(len(other))
+    many = crops[[0] * len(other)]
+    others = [Source(source.crops, source.rows[:1].expand_as(columns)) for source in people[2:]]
+    rows = [torch.cat([_cell(crops.image), _cell(other.image)])]
     for row in range(len(one)):
-        cells = [one.image[[row]]]
-        for column in range(len(other)):
-            here = (Source(one, torch.tensor([row])), Source(other, torch.tensor([column])))
-            sources = [*here, *people[2:]]
-            cells.append(swap_styles(network, crops, sources, parser, edit, _NODE)[0])
-        rows.append(cells)
-    return torch.cat([torch.cat([_cell(each) for each in row], 3) for row in rows], 2)
+        pair = Source(one, torch.full_like(columns, row)), Source(other, columns)
+        mixed, _ = swap_styles(network, many, [*pair, *others], parser, edit, _NODE)
+        rows.append(torch.cat([_cell(one[[row]].image), _cell(mixed)]))
+    return torch.cat([torch.cat([*row], 2) for row in rows], 1).unsqueeze(0)
 
 
 def _cell(image: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..faces import Crops
 from ..faces.features import Features
-from ..host.device import half_precision
+from ..host.device import compute_device, half_precision
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
 from ..models import MaskPredictor, StyleSwapper
@@ -17,7 +17,7 @@ from .chunks import in_chunks
 from .inputs import mask_output, naming
 from .sockets import CropsSocket, FeaturesSocket, SwapperSocket
 
-_NODE = "Predict Face Mask"
+_NODE = "Predict Face Mask (FMP)"
 
 
 class PredictFaceMask(io.ComfyNode):
@@ -90,28 +90,33 @@ class PredictFaceMask(io.ComfyNode):
         strength: float,
         threshold: float,
     ) -> io.NodeOutput:
+        network, crops = _predictor(swapper.use()), crops.to(compute_device())
         _check(features, crops)
         mask = crops.image.new_zeros(0, 1, crops.size, crops.size)
         if len(crops):
-            maps = Features(tuple(each.to(crops.device) for each in features.maps))
-            soft = _predict(swapper.use(), maps)
+            soft = _predict(network, features)
             mask = fit_mask(adjust_mask(soft, dilation, strength, threshold), crops.size)
         mask = mask if crops.mask is None else mask * crops.mask
         return io.NodeOutput(replace(crops, mask=mask), mask_output(mask))
 
 
-def _predict(network: StyleSwapper, features: Features) -> Tensor:
+def _predictor(network: StyleSwapper) -> MaskPredictor:
+    """The generator, if it has a mask predictor."""
+    if isinstance(network, MaskPredictor):
+        return network
+    raise ValueError(
+        f"{_NODE}: {network.name} has no mask predictor. Connect RAFSwap, or use Face Mask or "
+        "Parse Face instead."
+    )
+
+
+def _predict(network: MaskPredictor, features: Features) -> Tensor:
     """Soft masks [N, 1, 256, 256]."""
-    if not isinstance(network, MaskPredictor):
-        raise ValueError(
-            f"{_NODE}: {network.name} has no mask predictor. Connect RAFSwap, or use Face Mask or "
-            "Parse Face instead."
-        )
-    predict = network.predict_mask
 
     def look(*maps: Tensor) -> tuple[Tensor]:
         with half_precision(), naming(_NODE):
-            return (predict(maps).float(),)
+            here = tuple(each.to(compute_device()) for each in maps)
+            return (network.predict_mask(here).float(),)
 
     (mask,) = in_chunks(look, *features.maps, size=1)
     return mask
@@ -122,8 +127,8 @@ def _check(features: Features, crops: Crops) -> None:
         return
     if not features.maps:
         raise ValueError(
-            f"{_NODE}: there are no features. Switch on keep_features in Swap Face, with a "
-            "generator that reads pictures (RAFSwap, MFIM)."
+            f"{_NODE}: {features.generator or 'the generator'} gave no features. Switch on "
+            "keep_features in Swap Face, whose generator must be RAFSwap."
         )
     raise ValueError(
         f"{_NODE}: features of {len(features)} faces came with {len(crops)} crops. Connect both "

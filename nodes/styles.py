@@ -12,14 +12,46 @@ from torch import Tensor
 
 from ..faces import Crops
 from ..faces.features import Features
-from ..host.device import half_precision
+from ..host.device import half_precision, intermediate_device
+from ..host.node_api import io
 from ..models import Parser, Portraits, StyleSwapper
 from ..models.style_codes import StyleCodes, mix, truncate, weigh
-from ..ops.parsing import hard_regions
+from ..ops.parsing import CLASSES, REGIONS, hard_regions
 from .chunks import in_chunks
 from .inputs import naming
+from .sockets import ParserSocket
 
 _LOOK = 512  # pixels at which a face is parsed; region masks come to lie on 64
+
+STYLE_INPUTS = (
+    ParserSocket.Input(
+        "parser",
+        optional=True,
+        tooltip="From Load Face Parser, for generators that look at regions: RAFSwap.",
+    ),
+    io.Float.Input(
+        "truncation",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        optional=True,
+        tooltip=(
+            "Generators that read pictures only: below 1 pulls the face towards the mean face, "
+            "which is 0. Less likeness, fewer accidents."
+        ),
+    ),
+    io.Boolean.Input(
+        "keep_features",
+        default=False,
+        optional=True,
+        tooltip=(
+            "Give the generator's maps out too, for Predict Face Mask. They take about 120 MB a "
+            "face."
+        ),
+    ),
+)
+"""What the nodes that swap by style codes have in common."""
 
 
 class Source(NamedTuple):
@@ -66,30 +98,24 @@ def swap_styles(
         [N, 3, S, S], and the features of N faces, empty unless asked for.
 
     Raises:
-        ValueError: a source is aligned otherwise, regions are wanted and there is no parser, it
-            finds none of them, or `edit` does not suit the codes.
+        ValueError: a source is aligned otherwise, regions are wanted and there is no parser that
+            knows them, or `edit` does not suit the codes.
     """
     if not len(crops):
         return crops.image, Features((), network.name)
     for source in sources:
-        check_alignment(network, source.crops, "source", node)
-    if network.regions and parser is None:
-        raise ValueError(
-            f"{node}: {network.name} wants to know where {', '.join(network.regions)} are. "
-            "Connect Load Face Parser to parser."
-        )
+        check_source(network, source.crops, node)
     # A clip's many faces share few sources: each of those is parsed once.
     looked = [_look(network, source, parser, node) for source in sources]
     target = portraits(network, crops, parser, node)
 
     def swap(row: Tensor) -> tuple[Tensor, ...]:
-        chosen = [
-            _take(seen, source.rows[row]) for seen, source in zip(looked, sources, strict=True)
-        ]
+        chosen = [_take(seen, rows[row]) for seen, rows in looked]
         with half_precision(), naming(node):
             codes = _codes(network, _take(target, row), chosen, edit)
             image, maps = network.generate(codes, edit.features)
-        return image.float(), *(each.float() for each in maps)
+        # A clip's maps would soon fill a GPU.
+        return image.float(), *(each.to(intermediate_device()) for each in maps)
 
     image, *maps = in_chunks(swap, torch.arange(len(crops)), size=1)
     return image, Features(tuple(maps), network.name)
@@ -98,51 +124,49 @@ def swap_styles(
 def portraits(network: StyleSwapper, crops: Crops, parser: Parser | None, node: str) -> Portraits:
     """Crops, with the masks of the regions that the generator wants.
 
+    A face of which some are hidden has empty masks.
+
     Raises:
-        ValueError: the parser finds none of the regions on any face.
+        ValueError: there is no parser, or it does not know one of the regions.
     """
-    if not network.regions or parser is None:
+    if not network.regions:
         return Portraits(crops.image)
+    wanted = ", ".join(network.regions)
+    if parser is None:
+        raise ValueError(
+            f"{node}: {network.name} wants to know where {wanted} are. Connect Load Face Parser "
+            "to parser."
+        )
     look = parser.parse
 
-    def parse(rows: Tensor) -> tuple[Tensor]:
-        return (hard_regions(look(_reduced(crops[rows])), network.regions),)
+    def parse(rows: Tensor) -> tuple[Tensor, Tensor]:
+        parsed = look(_reduced(crops[rows]))
+        return hard_regions(parsed, network.regions), parsed.amax((2, 3))
 
-    (regions,) = in_chunks(parse, torch.arange(len(crops)))
-    if not regions.any():
+    regions, most = in_chunks(parse, torch.arange(len(crops)))
+    unknown = _never(most, network.regions)
+    if unknown:
         raise ValueError(
-            f"{node}: the parser found no {', '.join(network.regions)} on any face. Some parsers "
-            "do not know these classes: choose another one in Load Face Parser, and look at the "
-            "faces with Parse Face."
+            f"{node}: {network.name} wants to know where {wanted} are, and {parser.name} does not "
+            f"know {', '.join(unknown)}. Choose another one in Load Face Parser: built-in, or "
+            "BiSeNet."
         )
     return Portraits(crops.image, regions)
 
 
-def check_crops(network: StyleSwapper, crops: Crops, node: str) -> None:
-    """Refuse targets of another size or alignment than the generator gives.
+def check_source(network: StyleSwapper, crops: Crops, node: str) -> None:
+    """Refuse sources of another alignment than the generator wants; they may have any size.
 
     Raises:
         ValueError: naming what came and what is wanted.
     """
-    check_alignment(network, crops, "crops", node)
-    if len(crops) and crops.size != network.size:
-        raise ValueError(
-            f"{node}: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
-            "size in Align Faces."
-        )
-
-
-def check_alignment(network: StyleSwapper, crops: Crops, name: str, node: str) -> None:
-    """Refuse crops that are aligned otherwise than the generator wants.
-
-    Raises:
-        ValueError: naming what came and what is wanted.
-    """
-    if len(crops) and crops.template not in network.templates:
-        raise ValueError(
-            f"{node}: {network.name} wants {name} aligned to {' or '.join(network.templates)}, "
-            f"got {crops.template}. Set template in Align Faces."
-        )
+    if crops.template in network.templates:
+        return
+    templates = " or ".join(network.templates)
+    raise ValueError(
+        f"{node}: {network.name} wants the source aligned to {templates}, got {crops.template}. "
+        "Connect an Align Faces of the source with that template."
+    )
 
 
 def read_strength(text: str, node: str) -> tuple[float, ...]:
@@ -177,13 +201,23 @@ def _codes(
     return truncate(codes, network.mean, edit.truncation) if edit.truncation != 1 else codes
 
 
-def _look(network: StyleSwapper, source: Source, parser: Parser | None, node: str) -> Portraits:
-    """What is seen of the sources that targets get; of the others nothing is asked."""
-    used = torch.unique(source.rows)
-    seen = portraits(network, source.crops[used], parser, node)
-    place = torch.zeros(len(source.crops), dtype=torch.int64)
-    place[used] = torch.arange(len(used))
-    return _take(seen, place)
+def _look(
+    network: StyleSwapper, source: Source, parser: Parser | None, node: str
+) -> tuple[Portraits, Tensor]:
+    """What is seen of the faces that targets get, and which of these each target gets."""
+    used, rows = torch.unique(source.rows, return_inverse=True)
+    return portraits(network, source.crops[used], parser, node), rows
+
+
+def _never(most: Tensor, regions: Sequence[str]) -> list[str]:
+    """Regions that a parser does not know: what it does know is never quite impossible.
+
+    Args:
+        most: [N, 19], the largest probability of each class on each face.
+        regions: keys of `REGIONS`.
+    """
+    possible = {name for name, row in zip(CLASSES, most.T, strict=True) if row.any()}
+    return [region for region in regions if not possible & set(REGIONS[region])]
 
 
 def _take(seen: Portraits, rows: Tensor) -> Portraits:

@@ -1,4 +1,4 @@
-"""Swap Face, Heuristic Error, Refine Face: the generator, and what mends its occlusions."""
+"""Swap Face, Heuristic Error: the generator, and where it fails to rebuild a face."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from ..faces.features import Features
 from ..host.device import compute_device, half_precision
 from ..host.memory import Hosted
 from ..host.node_api import io, schema
-from ..models import Parser, Refiner, StyleSwapper, Swapper
+from ..models import Parser, StyleSwapper, Swapper
 from ..ops.heuristic_error import rebuilt_mask
 from .chunks import in_chunks
-from .inputs import check_pair, mask_output
+from .inputs import check_crops, mask_output
 from .pairing import source_row
 from .sockets import (
     CropsSocket,
     FeaturesSocket,
     IdentitySocket,
-    ParserSocket,
-    RefinerSocket,
     SwapperSocket,
 )
-from .styles import Edit, Source, check_crops, read_strength, swap_styles
+from .styles import STYLE_INPUTS, Edit, Source, read_strength, swap_styles
 
 _TRUST = io.Boolean.Input(
     "trust_encoder",
@@ -36,37 +34,6 @@ _TRUST = io.Boolean.Input(
         "is a stranger."
     ),
 )
-
-
-STYLE_INPUTS = (
-    ParserSocket.Input(
-        "parser",
-        optional=True,
-        tooltip="From Load Face Parser, for generators that look at regions: RAFSwap.",
-    ),
-    io.Float.Input(
-        "truncation",
-        default=1.0,
-        min=0.0,
-        max=1.0,
-        step=0.05,
-        optional=True,
-        tooltip=(
-            "Generators that read pictures only: below 1 pulls the face towards the mean face, "
-            "which is 0. Less likeness, fewer accidents."
-        ),
-    ),
-    io.Boolean.Input(
-        "keep_features",
-        default=False,
-        optional=True,
-        tooltip=(
-            "Give the generator's maps out too, for Predict Face Mask. They take about 120 MB a "
-            "face."
-        ),
-    ),
-)
-"""What the nodes that swap by style codes share."""
 
 
 class SwapFace(io.ComfyNode):
@@ -152,8 +119,8 @@ class SwapFace(io.ComfyNode):
         network, crops = swapper.use(), crops.to(compute_device())
         if isinstance(network, StyleSwapper):
             looks = None if parser is None else parser.use()
-            numbers = read_strength(strength or "1", "Swap Face")
-            edit = Edit((), _given(truncation, 1.0), numbers, bool(keep_features))
+            numbers = read_strength("1" if strength is None else strength, "Swap Face")
+            edit = Edit((), 1.0 if truncation is None else truncation, numbers, bool(keep_features))
             sources = [_pictured(network, crops, source, identity)]
             image, features = swap_styles(network, crops, sources, looks, edit, "Swap Face")
             return io.NodeOutput(replace(crops, image=image), features)
@@ -232,49 +199,6 @@ class HeuristicError(io.ComfyNode):
         )
 
 
-class RefineFace(io.ComfyNode):
-    """FL_REFINER + swapped, target and rebuilt FL_CROPS -> FL_CROPS."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return schema(
-            node_id="FaceLoomRefineFace",
-            display_name="Refine Face (HEAR)",
-            category="FaceLoom/generate",
-            description=(
-                "Brings back what the swap lost of the target, guided by what Heuristic Error "
-                "could not rebuild."
-            ),
-            search_aliases=["hear-net", "faceshifter", "occlusion"],
-            inputs=[
-                RefinerSocket.Input("refiner", tooltip="From Load Face Refiner."),
-                CropsSocket.Input("crops", tooltip="The swapped faces, from Heuristic Error."),
-                CropsSocket.Input("reconstructed", tooltip="From the same Heuristic Error."),
-                CropsSocket.Input("target", tooltip="The crops that Heuristic Error was given."),
-            ],
-            outputs=[CropsSocket.Output(display_name="crops")],
-        )
-
-    @classmethod
-    def execute(
-        cls, refiner: Hosted[Refiner], crops: Crops, reconstructed: Crops, target: Crops
-    ) -> io.NodeOutput:
-        network, crops = refiner.use(), crops.to(compute_device())
-        parts = [check_pair(crops, part, "Refine Face") for part in (target, reconstructed)]
-        _check_crops(network, crops, (crops.template,), "Refine Face")
-
-        def refine(*images: Tensor) -> tuple[Tensor]:
-            with half_precision():
-                return (network.refine(*images).float(),)
-
-        (image,) = in_chunks(refine, crops.image, *(part.image for part in parts))
-        return io.NodeOutput(replace(crops, image=image))
-
-
-def _given(value: float | None, default: float) -> float:
-    return default if value is None else value
-
-
 def _by_identity(network: Swapper) -> Swapper:
     """A generator that can also give faces their own identity."""
     if isinstance(network, Swapper):
@@ -292,7 +216,7 @@ def _named(network: Swapper, identity: Identity | None) -> Identity:
         return identity
     raise ValueError(
         f"Swap Face: {network.name} reads the source from an identity, and none is connected. "
-        f"Connect Encode Identity with {network.encoder} in its Load Face Encoder."
+        f"Connect Encode Identity, with {network.encoder} in its Load Face Encoder, to identity."
     )
 
 
@@ -303,11 +227,13 @@ def _pictured(
     if source is None and identity is not None:
         source = identity.reference
     if source is None:
+        kept = "" if identity is None else "; the identity holds only numbers"
         raise ValueError(
-            f"Swap Face: {network.name} reads the source from its picture, and none is connected. "
-            f"Connect Align Faces of the source, with template {network.templates[0]}, to source."
+            f"Swap Face: {network.name} reads the source from its picture, and none is "
+            f"connected{kept}. Connect Align Faces of the source, with template "
+            f"{network.templates[0]}, to source."
         )
-    check_crops(network, crops, "Swap Face")
+    check_crops(network, crops, network.templates, "Swap Face")
     rows = source_row(len(source), crops.faces, "Swap Face")
     return Source(source.to(crops.device), rows.cpu())
 
@@ -335,23 +261,11 @@ def _swap(network: Swapper, crops: Crops, *sources: tuple[Identity, Tensor]) -> 
     return in_chunks(swap, torch.arange(len(crops)))
 
 
-def _check_crops(
-    network: Swapper | Refiner, crops: Crops, templates: tuple[str, ...], node: str
-) -> None:
-    if crops.size == network.size and crops.template in templates:
-        return
-    wanted = f"{network.size} px aligned to {' or '.join(templates[:2])}"
-    raise ValueError(
-        f"{node}: {network.name} wants crops of {wanted}; got {crops.size} px aligned to "
-        f"{crops.template}. Set size and template in Align Faces."
-    )
-
-
 def _paired(
     network: Swapper, crops: Crops, identity: Identity, trust_encoder: bool, node: str
 ) -> tuple[Identity, Tensor]:
     """Say which identity each crop gets, after a check of both."""
-    _check_crops(network, crops, network.templates, node)
+    check_crops(network, crops, network.templates, node)
     rows = source_row(len(identity), crops.faces, node).to(identity.device)
     _check_identity(network, identity, trust_encoder, node)
     return identity, rows

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..letterbox import area_resize
-from ..psp import MapToCode, MapToMap, PspTrunk
+from ..psp import MapToCode, MapToMap, PspTrunk, fitted
 from ..psp.trunk import WIDTHS
 from ..stylegan2.layers import StyledConv
 from ..stylegan2.network import StyleGAN2Network
@@ -92,7 +90,7 @@ class FacialAttributeEncoder(PspTrunk):
 
     def latents(self, images: Tensor) -> Latents:
         """Pictures [N, 3, S, S] RGB -1..1 of any size -> latent maps, the coarsest first."""
-        fine, middle, coarse = self(_fitted(images, self.side))
+        fine, middle, coarse = self(fitted(images, self.side))
         return coarse, middle, fine
 
     def read_codes(self, latents: Latents, which: Iterable[int]) -> tuple[Tensor, ...]:
@@ -115,7 +113,7 @@ class FacialAttributeEncoder(PspTrunk):
         if site in sides:
             return latents[sides.index(site)]
         nearest = latents[0 if site < sides[0] else -1]
-        return cast(Tensor, self.resized[str(site)](_fitted(nearest, site)))
+        return cast(Tensor, self.resized[str(site)](fitted(nearest, site)))
 
 
 class MFIMNetwork(nn.Module):
@@ -214,13 +212,6 @@ def noise_inputs(site: int) -> tuple[int, ...]:
 
 def _convolutions(decoder: StyleGAN2Network) -> list[StyledConv]:
     return cast(list[StyledConv], [decoder.conv1, *decoder.convs])
-
-
-def _fitted(images: Tensor, side: int) -> Tensor:
-    """Bring [N, C, S, S] to another side: reduced by exact means, enlarged bilinearly."""
-    if images.shape[-1] < side:
-        return F.interpolate(images, (side, side), mode="bilinear")
-    return area_resize(area_resize(images, side, -2), side, -1)
 
 
 def _two_convolutions(inputs: int, outputs: int) -> nn.Sequential:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ir_se50.network import Block
+from ..letterbox import area_resize
 from ..weights import CheckpointError, StateDict
 
 INPUT = 256
@@ -79,6 +80,13 @@ class PspTrunk(nn.Module):
         # The weights were trained with corners aligned, unlike what is sampled elsewhere here.
         size = lateral.shape[2:]
         return lateral + F.interpolate(coarser, size, mode="bilinear", align_corners=True)
+
+
+def fitted(images: Tensor, side: int = INPUT) -> Tensor:
+    """Bring [N, C, S, S] to another side: reduced by exact means, enlarged bilinearly."""
+    if images.shape[-1] < side:
+        return F.interpolate(images, (side, side), mode="bilinear")
+    return area_resize(area_resize(images, side, -2), side, -1)
 
 
 def sizes_of(state: StateDict, prefix: str = "") -> tuple[int, list[int]]:

@@ -10,8 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..letterbox import area_resize
-from ..psp.trunk import INPUT, Maps
+from ..psp.trunk import INPUT, Maps, fitted
 from ..roles import Portraits, Role
 from ..style_codes import StyleCodes
 from .network import RAFSwapNetwork
@@ -88,10 +87,7 @@ class RAFSwap:
         return mask.float()
 
     def _taps(self, portraits: Portraits) -> Maps:
-        image, size = portraits.image.float(), (INPUT, INPUT)
-        if image.shape[-1] > INPUT:
-            image = area_resize(area_resize(image, INPUT, -1), INPUT, -2)
-        return self.network.encoder.taps(2 * F.interpolate(image, size, mode="bilinear") - 1)
+        return self.network.encoder.taps(2 * fitted(portraits.image.float()) - 1)
 
     def _masks(self, portraits: Portraits, who: str, count: int | None = None) -> Tensor:
         """Region masks [N, R, 64, 64] of 0 and 1."""

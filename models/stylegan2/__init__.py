@@ -9,15 +9,15 @@ from ..architecture import Architecture
 from ..weights import CheckpointError, StateDict, fill, matches
 from .adapter import StyleGAN2
 from .network import StyleGAN2Network
+from .sizes import generator_sizes
 
 MEAN = "latent_avg"
 """The key of the mean W code, which files hold beside the generator's weights."""
 
-_FIRST = "conv1.conv.weight"
 _PATTERN = {
     "style.1.weight": (None, None),
     "input.input": (1, None, 4, 4),
-    _FIRST: (1, None, None, 3, 3),
+    "conv1.conv.weight": (1, None, None, 3, 3),
     "conv1.conv.modulation.weight": (None, None),
     "to_rgb1.conv.weight": (1, 3, None, 1, 1),
 }
@@ -31,33 +31,19 @@ def detect(state: StateDict) -> bool:
 
 def load(state: StateDict) -> StyleGAN2:
     """Build the generator that the weights have; without its mean code, that is measured."""
-    network = load_network({key: value for key, value in state.items() if key != MEAN})
+    size, widths, mapping = generator_sizes(state)
+    if len(widths) < 2:
+        raise CheckpointError("the tensors do not fit the network; missing: to_rgbs.0.conv.weight.")
+    style = state["style.1.weight"].shape[1]
+    weights = {key: value for key, value in state.items() if key != MEAN}
+    network = fill(lambda: StyleGAN2Network(size, widths, style, mapping), weights)
     if MEAN not in state:
         return StyleGAN2(network, measure_mean(network))
     mean = state[MEAN].detach().float().reshape(-1).clone()
-    if len(mean) != network.length:
+    if len(mean) != style:
         found = list(state[MEAN].shape)
-        raise CheckpointError(f"{MEAN} is {found}, wanted the mean code, [{network.length}].")
+        raise CheckpointError(f"{MEAN} is {found}, wanted the mean code, [{style}].")
     return StyleGAN2(network, mean)
-
-
-def load_network(state: StateDict) -> StyleGAN2Network:
-    """Build the network alone, strictly, every size read from shapes.
-
-    Args:
-        state: the generator's own keys; a swapper's file has them under a prefix.
-
-    Raises:
-        CheckpointError: keys are missing or unexpected, or shapes differ.
-    """
-    widths = [state[_FIRST].shape[1]]
-    while (key := f"to_rgbs.{len(widths) - 1}.conv.weight") in state:
-        widths.append(state[key].shape[2])
-    mapping = sum(key.startswith("style.") and key.endswith(".weight") for key in state)
-    style, size = state["style.1.weight"].shape[1], 4 << len(widths) - 1
-    if len(widths) < 2:
-        raise CheckpointError("the tensors do not fit the network; missing: to_rgbs.0.conv.weight.")
-    return fill(lambda: StyleGAN2Network(size, widths, style, mapping), state)
 
 
 def measure_mean(network: StyleGAN2Network) -> Tensor:

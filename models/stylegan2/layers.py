@@ -33,6 +33,7 @@ class PixelNorm(nn.Module):
     """Bring each row of [N, C] to a mean square of 1."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise rows."""
         return x * torch.rsqrt(x.square().mean(1, keepdim=True) + _EPSILON)
 
 
@@ -62,6 +63,7 @@ class EqualLinear(nn.Module):
         self.scale = multiplier / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map [..., I] to [..., O]."""
         y = F.linear(x, self.weight * self.scale, self.bias * self.multiplier)
         return F.leaky_relu_(y, _SLOPE) * _GAIN if self.active else y
 
@@ -87,6 +89,7 @@ class EqualConv(nn.Module):
         self.stride, self.padding = stride, kernel // 2 if stride == 1 else 0
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve [N, I, H, W]."""
         return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
 
 
@@ -98,6 +101,7 @@ class FusedLeakyReLU(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Activate [N, C, H, W], in its own type."""
         bias = (self.bias * _GAIN).to(x.dtype)[:, None, None]
         return F.leaky_relu_(torch.add(bias, x, alpha=_GAIN), _SLOPE)
 
@@ -119,6 +123,7 @@ class Blur(nn.Module):
         self.padding, self.stride = padding, stride
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Smooth [N, C, H, W], and add a bias [C]."""
         kernel = self.kernel.flip(0, 1).to(x.dtype).expand(x.shape[1], 1, -1, -1)
         return F.conv2d(x, kernel, bias, self.stride, self.padding, groups=x.shape[1])
 
@@ -133,6 +138,7 @@ class Upsample(nn.Module):
         self.register_buffer("kernel", smoothing(4))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Double the size of [N, C, H, W]."""
         channels = x.shape[1]
         kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
         x = x.contiguous(memory_format=fast_layout(x.device))
@@ -186,7 +192,9 @@ class ModulatedConv(nn.Module):
         up: double the size.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, style: int, up: bool = False):
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, style: int, up: bool = False
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, outputs, inputs, kernel, kernel))
         self.modulation = EqualLinear(style, inputs, bias=1)

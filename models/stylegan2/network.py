@@ -6,7 +6,7 @@ Key names are those of rosinality/stylegan2-pytorch.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -116,17 +116,16 @@ class StyleGAN2Network(nn.Module):
             ValueError: codes or maps of the wrong count or width.
         """
         self._check(codes, maps)
-        count, added = len(codes[0]), tuple(maps) or (None,) * (self.layers - 1)
+        count, added = len(codes[0]), maps or (None,) * (self.layers - 1)
         if count < 2 or self.input.input.device.type != "cpu":
             return self._at_once(codes, added, keep)
         # A CPU is no slower with one picture at a time, and needs memory for only one.
-        pictures, features = [], []
-        for n in range(count):
-            one = (each if each is None else each[n : n + 1] for each in _spread(added, count))
-            picture, kept = self._at_once([code[n : n + 1] for code in codes], tuple(one), keep)
-            pictures.append(picture)
-            features.append(kept)
-        return torch.cat(pictures), tuple(map(torch.cat, zip(*features, strict=True)))
+        singles = (
+            self._at_once([code[n : n + 1] for code in codes], _maps_of(added, n), keep)
+            for n in range(count)
+        )
+        pictures, kept = zip(*singles, strict=True)
+        return torch.cat(pictures), tuple(map(torch.cat, zip(*kept, strict=True)))
 
     def _at_once(
         self, codes: Sequence[Tensor], added: Sequence[Tensor | None], keep: Container[int]
@@ -191,6 +190,6 @@ def _broadcasts(added: Tensor, shape: tuple[int, int, int, int]) -> bool:
     return added.shape[0] in (1, shape[0]) and added.shape[1] in (1, shape[1])
 
 
-def _spread(maps: Sequence[Tensor | None], count: int) -> Iterator[Tensor | None]:
-    """Give each of `count` pictures a map of its own."""
-    return (each if each is None else each.expand(count, -1, -1, -1) for each in maps)
+def _maps_of(added: Sequence[Tensor | None], n: int) -> list[Tensor | None]:
+    """Give the maps of picture n, its own or those of all."""
+    return [each if each is None or len(each) == 1 else each[n : n + 1] for each in added]

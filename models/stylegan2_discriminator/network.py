@@ -30,6 +30,7 @@ class Block(nn.Module):
         self.skip = conv_layer(inputs, outputs, 1, down=True, bias=False, active=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Turn [N, I, H, W] into [N, O, H / 2, W / 2]."""
         y: Tensor = self.conv2(self.conv1(x)) + self.skip(x)
         return y / math.sqrt(2)
 

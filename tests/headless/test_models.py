@@ -72,6 +72,14 @@ def test_the_list_tells_what_is_on_disk(capsys, folder):
     assert wanted in others
 
 
+def test_the_list_tells_what_only_serves_training(capsys, folder):
+    text, _ = listed(capsys)
+    generators = text[text.index("== generator ==") :]
+    assert "by hand stylegan2_ffhq no StyleGAN2 config F of FFHQ" in generators
+    (folder / "stylegan2-ffhq-config-f.pt").write_bytes(b"on disk now")
+    assert "on disk stylegan2-ffhq-config-f.pt 0.0 MB no StyleGAN2" in listed(capsys)[0]
+
+
 def test_the_list_tells_what_is_built_in(capsys, monkeypatch, tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(bytes(600_000))
     own = replace(
@@ -95,7 +103,7 @@ def test_other_folders_can_be_named(capsys, tmp_path):
 def test_large_unknown_files_are_not_looked_into(capsys, folder, monkeypatch):
     monkeypatch.setattr(models, "LARGEST", 5)
     (folder / "net.pth").write_bytes(b"no weights")
-    assert "too large for a network that is used here" in listed(capsys)[0]
+    assert "too large to be looked into" in listed(capsys)[0]
 
 
 def test_get_fetches_into_the_users_folder(capsys, folder, fetched):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
 from faceloom.host.memory import Hosted
+from faceloom.models.style_codes import StyleCodes
 from faceloom.nodes import AlignFaces
 from faceloom.ops.parsing import CLASSES
 
@@ -91,3 +93,62 @@ class FakeParser:
 @pytest.fixture
 def parser():
     return Hosted(FakeParser())
+
+
+@dataclass(frozen=True, eq=False)
+class Dyer:
+    """A style swapper whose codes are colours.
+
+    Codes 0 and 1 are the target's mean colour, 2 and 3 the source's. Its picture shows code 2 in
+    the left half and code 3 in the right one.
+    """
+
+    network: nn.Module = field(default_factory=nn.Identity)
+    seen: list = field(default_factory=list)
+    regions: tuple = ()
+    size: int = CROP
+    templates: tuple = ("ffhq_512",)
+    identity: range = range(2, 4)
+    name: ClassVar[str] = "dyer"
+    role: ClassVar[str] = "swapper"
+    licence: ClassVar[str] = "none"
+
+    @property
+    def mean(self):
+        return (torch.full((1, 3), 0.5),) * 4
+
+    def encode(self, target, *sources):
+        self.seen.append((target, *sources))
+        own, *others = (each.image.mean((2, 3)) for each in (target, *sources))
+        return tuple(StyleCodes((own, own, other, other)) for other in others)
+
+    def generate(self, codes, features=False):
+        left, right = (code[:, :, None, None] for code in codes.codes[2:])
+        half = (self.size, self.size // 2)
+        picture = torch.cat([left.expand(-1, -1, *half), right.expand(-1, -1, *half)], 3)
+        return picture, (left, right) if features else ()
+
+
+class MaskingDyer(Dyer):
+    """Predicts a mask as grey as the first channel of the first map, with a white left quarter."""
+
+    def predict_mask(self, features):
+        grey = features[0][:, :1, :1, :1].expand(-1, -1, 256, 256).clone()
+        grey[..., :64] = 1
+        return grey
+
+
+@pytest.fixture
+def dyer():
+    return Dyer()
+
+
+def dyed(crops, *colours):
+    """The same crops, each all of one colour."""
+    image = torch.tensor(colours)[:, :, None, None].expand_as(crops.image)
+    return replace(crops, image=image)
+
+
+def halves(crops):
+    """Colours of the left and of the right half."""
+    return [crops.image[:, :, CROP // 2, x].tolist() for x in (4, CROP - 4)]

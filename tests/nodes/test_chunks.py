@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from faceloom.nodes import FaceMask, InpaintFace, MatchColour, chunks
+from faceloom.nodes.chunks import CHUNK, in_chunks
 from faceloom.ops.face_regions import PARTS
 
 HOLE = torch.zeros(1, 64, 64)
@@ -27,3 +28,24 @@ def test_pieces_make_no_difference(crops, work, monkeypatch: pytest.MonkeyPatch)
     torch.testing.assert_close(pieces.image, whole.image, atol=1e-5, rtol=0)
     if whole.mask is not None:
         torch.testing.assert_close(pieces.mask, whole.mask, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [({}, [CHUNK, CHUNK, 1]), ({"size": 5}, [5, 5, 5, 2])])
+def test_pieces_are_of_a_size_and_come_back_in_order(size, pieces):
+    assert sum(pieces) == 17
+    seen = []
+
+    def halve(a, b):
+        seen.append(len(a))
+        return a / 2, b
+
+    numbers = torch.arange(17.0)
+    halved, same = in_chunks(halve, numbers, -numbers, **size)
+    assert seen == pieces
+    assert torch.equal(halved, numbers / 2)
+    assert torch.equal(same, -numbers)
+
+
+def test_nothing_is_one_empty_piece():
+    (halved,) = in_chunks(lambda a: (a / 2,), torch.zeros(0, 3))
+    assert halved.shape == (0, 3)

@@ -9,6 +9,7 @@ from skimage.draw import polygon2mask
 
 from faceloom.ops.masks import (
     MODES,
+    adjust_mask,
     box_mask,
     combine,
     fit_mask,
@@ -208,3 +209,26 @@ def test_fit_mask_averages_where_it_shrinks():
     assert fit_mask(torch.zeros(0, 1, 5, 9), 16).shape == (0, 1, 16, 16)
     with pytest.raises(ValueError, match=r"\[N, 1, H, W\], got \[1, 3, 8, 8\]"):
         fit_mask(torch.zeros(1, 3, 8, 8), 4)
+
+
+def test_adjust_mask_dilates_then_cuts_then_strengthens():
+    mask = torch.rand(2, 1, 12, 17, generator=torch.Generator().manual_seed(0)) ** 8
+    wide = np.stack([ndimage.grey_dilation(each[0], (5, 5)) for each in mask.numpy()])
+    wanted = (1.5 * ((wide - 0.6) / 0.4).clip(0)).clip(0, 1)
+    found = adjust_mask(mask, dilation=5, strength=1.5, threshold=0.6)
+    np.testing.assert_allclose(found[:, 0].numpy(), wanted, atol=1e-6)
+    assert (found == 0).any()
+    assert (found == 1).any()
+
+
+def test_adjust_mask_can_leave_all_as_it_is():
+    mask = torch.rand(2, 1, 12, 17, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(adjust_mask(mask, 1, 1.0, 0.0), mask)
+    assert adjust_mask(mask[:0], 3, 1.0, 0.0).shape == (0, 1, 12, 17)
+    assert adjust_mask(mask, 3, 0.0, 0.0).max() == 0
+
+
+@pytest.mark.parametrize(("dilation", "threshold"), [(2, 0.0), (0, 0.0), (-1, 0.0), (3, 1.0)])
+def test_adjust_mask_errors(dilation, threshold):
+    with pytest.raises(ValueError, match=f"odd dilation .* got {dilation} and {threshold}"):
+        adjust_mask(torch.zeros(1, 1, 4, 4), dilation, 1.0, threshold)

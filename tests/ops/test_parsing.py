@@ -9,6 +9,7 @@ from faceloom.ops.parsing import (
     ORDERS,
     PALETTE,
     REGIONS,
+    hard_regions,
     paint_classes,
     region_mask,
     reorder,
@@ -50,6 +51,28 @@ def test_regions_add_up_once(parsing):
     torch.testing.assert_close(everything, torch.ones(2, 1, 8, 8))
     assert torch.equal(region_mask(parsing, []), torch.zeros(2, 1, 8, 8))
     assert torch.equal(region_mask(parsing, ["nose", "nose"]), region_mask(parsing, ["nose"]))
+
+
+def test_hard_regions_are_where_one_of_their_classes_is_the_likeliest(parsing):
+    wanted = ("lips", "nose", "brows", "hair")
+    found = hard_regions(parsing, wanted)
+    assert (found.shape, found.dtype) == ((2, 4, 8, 8), torch.float32)
+    for n, y, x in torch.cartesian_prod(torch.arange(2), torch.arange(8), torch.arange(8)):
+        best = CLASSES[int(parsing[n, :, y, x].argmax())]
+        assert found[n, :, y, x].tolist() == [best in REGIONS[region] for region in wanted]
+    everything = hard_regions(parsing, REGIONS)
+    assert torch.equal(everything.sum(1), torch.ones(2, 8, 8))
+    assert torch.equal(
+        hard_regions(parsing.half(), wanted), hard_regions(parsing.half().float(), wanted)
+    )
+    assert hard_regions(parsing[:0], wanted).shape == (0, 4, 8, 8)
+
+
+def test_hard_regions_want_known_names_and_a_parsing(parsing):
+    with pytest.raises(ValueError, match="got 'ear'"):
+        hard_regions(parsing, ["ear"])
+    with pytest.raises(ValueError, match=r"got \[2, 3, 8, 8\]"):
+        hard_regions(parsing[:, :3], ["ears"])
 
 
 def test_bisenets_order_is_translated_by_name():

@@ -1,7 +1,5 @@
-"""GHOST's, FaceShifter's and FSGAN's workflows from end to end.
-
-The first two with small networks of random weights, FSGAN's with the built-in parts.
-"""
+"""The generators' workflows from end to end: FSGAN's with the built-in parts, the others with small
+networks of random weights."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 import faceloom
@@ -20,7 +19,15 @@ from faceloom.headless.overrides import override
 from faceloom.headless.workflow import read_workflow
 from faceloom.host.session import Session
 from faceloom.nodes import NODES
-from faceloom.tests.workflows.random_networks import GHOST, IRSE50, save_networks
+from faceloom.tests.workflows.random_networks import (
+    GHOST,
+    IRSE50,
+    MFIM,
+    MIXING,
+    RAFSWAP,
+    STYLED,
+    save_networks,
+)
 
 WORKFLOWS = Path(faceloom.__file__).with_name("workflows")
 
@@ -35,11 +42,14 @@ def weights(tmp_path_factory):
 def pictures(tmp_path_factory):
     """Source: the astronaut. Target: six friends, cut down; and a wall without a face."""
     folder = tmp_path_factory.mktemp("pictures")
-    Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / "source.png")
+    for name in ("source", "global", "local"):
+        Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / f"{name}.png")
     friends = Image.open(packaged("insightface", "data", "images", "t1.jpg"))
     friends.save(folder / "target.png")
     friends.crop((0, 0, 640, 886)).save(folder / "reference.png")
-    Image.new("RGB", friends.size, (90, 110, 130)).save(folder / "wall.png")
+    wall = Image.new("RGB", friends.size, (90, 110, 130))
+    wall.save(folder / "wall.png")
+    friends.save(folder / "clip.gif", save_all=True, append_images=[wall, friends])
     return folder
 
 
@@ -129,9 +139,67 @@ def test_fsgan_from_clip_to_clip(run):
     assert torch.equal(given["Paste Faces"][0][1], given["Target clip"][0][1])
 
 
+def test_rafswap_with_its_mask(run):
+    given = run("rafswap", RAFSWAP)
+    crops, features = given["Swap Face"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert len(features) == 6
+    masked, mask = given["Predict Face Mask (FMP)"]
+    assert mask.shape == (6, STYLED, STYLED)
+    assert torch.equal(masked.image, crops.image)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_mfim_where_the_old_face_was_or_the_new_one_is(run):
+    given = run("mfim", MFIM)
+    crops, features = given["Swap Face"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert crops.image.isfinite().all()
+    assert len(features) == 0
+    # Either face: where the old one was found, and where the new one is.
+    old, new = (given[title][1] for title in ("Not the old face", "Nor the new one"))
+    assert (new <= old).all()
+    torch.testing.assert_close(given["InvertMask"][0], 1 - new)
+    check_only_faces_changed(given, given["Target"][0])
+
+
+def test_mfims_codes_are_mixed(run):
+    given = run("mfim_id_mixing", MIXING | {"Local source.image": "target.png"})
+    crops, _, grid = given["Mix Identity Codes (MFIM)"]
+    assert crops.image.shape == (6, 3, STYLED, STYLED)
+    assert grid.shape == (1, 512, 512, 3)
+    # Its last cell is the first face, mixed.
+    shown = F.interpolate(crops.image[:1], (256, 256), mode="bilinear")
+    torch.testing.assert_close(grid[:, 256:, 256:].movedim(3, 1), shown)
+    alone = run("mfim_id_mixing", MIXING | {"Local source.image": "global.png"})
+    assert not torch.equal(alone["Mix Identity Codes (MFIM)"][0].image, crops.image)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("rafswap", RAFSWAP), ("mfim", MFIM), ("mfim_id_mixing", MIXING)]
+)
+def test_as_many_frames_come_out_as_went_in(run, name, values):
+    given = run(name, values | {"Target.image": "clip.gif"})
+    frames, (picture, changed) = given["Target"][0], given["Paste Faces"]
+    assert len(frames) == 3
+    assert set(given["Target crops"][0].faces.frame.tolist()) == {0, 2}
+    assert picture.shape == frames.shape
+    assert torch.equal(picture[changed == 0], frames[changed == 0])
+    assert changed[1].max() == 0
+    assert changed[0].max() > 0
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("ghost_image", GHOST), ("ghost_frames", GHOST), ("faceshifter", IRSE50), ("fsgan_image", {})],
+    [
+        ("ghost_image", GHOST),
+        ("ghost_frames", GHOST),
+        ("faceshifter", IRSE50),
+        ("fsgan_image", {}),
+        ("rafswap", RAFSWAP),
+        ("mfim", MFIM),
+        ("mfim_id_mixing", MIXING),
+    ],
 )
 def test_no_face_at_all_gives_the_picture_back(run, name, values):
     walls = {"Target.image": "wall.png"}

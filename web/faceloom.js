@@ -18,6 +18,15 @@ const PARTS = {
 };
 
 /**
+ * Whether a node loads a model. Its category does not tell: the page translates it.
+ * @param {object} node
+ */
+function isLoader(node) {
+  const chooses = node.widgets?.some(({ name }) => name === "model");
+  return Boolean(chooses && node.comfyClass?.startsWith("FaceLoomLoad"));
+}
+
+/**
  * Hand a node what its last run showed, after the page made the node anew.
  * @param {Record<string, object>} outputs by node id
  */
@@ -43,7 +52,7 @@ const extension = {
   /** @param {object} node just made, its widgets with their defaults */
   nodeCreated(node) {
     PARTS[node.comfyClass]?.(node);
-    if (node.constructor.category === "FaceLoom/loaders") addNotice(node);
+    if (isLoader(node)) addNotice(node);
   },
 
   /** After a file, an undo or another tab; the page keeps what the nodes showed. */

@@ -240,6 +240,21 @@ def test_badge_tells_the_terms_of_the_choice(page, complaints, screenshots, node
     assert complaints == []
 
 
+def test_badge_is_there_in_other_languages(page, server):
+    korean = page.context.browser.new_page(locale="ko-KR")
+    try:
+        korean.goto(server, wait_until="load")
+        korean.wait_for_function("() => window.app?.graph && app.extensionManager")
+        korean.wait_for_function("() => LiteGraph.registered_node_types.FaceLoomLoadFaceDetector")
+        korean.evaluate("async () => { app.graph.clear() }")
+        korean.evaluate(LOADER, ["FaceLoomLoadFaceDetector", None])
+        korean.wait_for_function(f"() => ({BADGE})?.startsWith('research only')")
+        title = korean.evaluate("app.graph._nodes[0].title")
+        assert not title.isascii()
+    finally:
+        korean.close()
+
+
 def test_missing_file_is_announced_and_fetched_on_request(page, host, screenshots):
     page.evaluate(LOADER, ["FaceLoomLoadFaceDetector", MISSING])
     notice = page.locator(".faceloom-notice")

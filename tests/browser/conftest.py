@@ -68,7 +68,7 @@ def opened(chromium, server) -> Iterator[SimpleNamespace]:
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport=WINDOW)
+        page = browser.new_page(viewport=WINDOW, locale="en-US")
         # Nothing outside the server: the page would ask for news and wait for them.
         page.route(lambda address: not address.startswith(server), lambda route: route.abort())
         page.on("pageerror", lambda error: complaints.append(f"{error}\n{error.stack}"))

@@ -14,6 +14,7 @@ from faceloom.headless.workflow import parse_workflow, to_api
 from faceloom.host.session import Session
 from faceloom.nodes import NODES
 from faceloom.tests.browser.conftest import about_us
+from faceloom.tests.host.comfyui import checkout
 
 FILES = sorted(Path(faceloom.__file__).with_name("subgraphs").glob("*.json"))
 RESTORER = "small_restorer.pth"
@@ -75,6 +76,8 @@ def name(request):
 @pytest.fixture(scope="module", autouse=True)
 def restorer(host):
     """A small restorer of random weights among the server's models."""
+    if not (checkout() / "app" / "subgraph_manager.py").is_file():
+        pytest.skip("this ComfyUI is older than blueprints")
     from spandrel.architectures.RestoreFormer import RestoreFormer
 
     torch.manual_seed(0)

@@ -28,7 +28,7 @@ PACK = Path(__file__).parents[2]
 PYTHON = os.environ.get("COMFYUI_PYTHON", sys.executable)
 PATIENCE = 120.0  # seconds for a server to answer, or for a prompt to end
 # Without it the page shows its templates to the newcomer.
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en"}
+SETTINGS = {"Comfy.TutorialCompleted": True}
 
 
 def _candidates() -> list[Path]:

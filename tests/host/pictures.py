@@ -12,9 +12,10 @@ WIDTH = 640  # of the target, cut down so that two cores are enough
 
 
 def save_pictures(folder: Path) -> Path:
-    """Save source.png (one woman), target.png (six friends), reference.png and wall.png."""
+    """Save one woman as source.png, global.png and local.png, six friends as target.png, others."""
     folder.mkdir(parents=True, exist_ok=True)
-    Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / "source.png")
+    for name in ("source", "global", "local"):
+        Image.open(packaged("skimage", "data", "astronaut.png")).save(folder / f"{name}.png")
     friends = Image.open(packaged("insightface", "data", "images", "t1.jpg"))
     friends = friends.resize((WIDTH, friends.height * WIDTH // friends.width))
     friends.save(folder / "target.png")

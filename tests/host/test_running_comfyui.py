@@ -22,13 +22,20 @@ from faceloom.host.session import using
 from faceloom.nodes import NODES
 from faceloom.tests.host.comfyui import Host, has_option
 from faceloom.tests.host.pictures import save_pictures
-from faceloom.tests.workflows.random_networks import GHOST, IRSE50
+from faceloom.tests.workflows.random_networks import GHOST, IRSE50, MFIM, MIXING, RAFSWAP
 
 SHIPPED = Path(faceloom.__file__).with_name("workflows")
 OLD = Path(__file__).with_name("data") / "swap_faces_0.1.json"
 FILES = sorted(path.stem for path in SHIPPED.glob("*.json"))
 # Weights that nobody may ship; small random ones stand in.
-VALUES = {"ghost_image": GHOST, "ghost_frames": GHOST, "faceshifter": IRSE50}
+VALUES = {
+    "ghost_image": GHOST,
+    "ghost_frames": GHOST,
+    "faceshifter": IRSE50,
+    "rafswap": RAFSWAP,
+    "mfim": MFIM,
+    "mfim_id_mixing": MIXING,
+}
 NEWER = {"search_aliases", "output_matchtypes"}  # not in every ComfyUI's descriptions
 BAD_WORDS = re.compile(r"warning|error|traceback|failed|deprecat", re.IGNORECASE)
 LONG = 60.0  # seconds for what should come soon

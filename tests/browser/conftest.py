@@ -26,7 +26,7 @@ CLEAR = f"async () => {{ await app.loadGraphData({EMPTY}) }}"
 
 def about_us(complaints: list[str]) -> list[str]:
     """Those of the page's complaints that name FaceLoom, but for what it asks others about us."""
-    others = ("/workflow_templates/", "https://api.comfy.org")
+    others = ("https://api.comfy.org",)
     return [
         text
         for text in complaints

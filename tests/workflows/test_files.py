@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import faceloom
 from faceloom.headless.cli import main
@@ -55,6 +56,13 @@ def test_the_promised_files_are_there():
     swaps = {"swap_faces", "swap_one_of_many", "swap_by_reference"}
     assert swaps | {"align_edit_paste", "face_parts_mask"} <= {path.stem for path in FILES}
     assert {path.stem for path in FILES} >= DIFFUSION
+
+
+def test_file_has_a_thumbnail_for_the_template_browser(file):
+    width, height = Image.open(file.with_suffix(".jpg")).size
+    assert 300 < width <= 640
+    assert 200 < height <= 420
+    assert file.with_suffix(".jpg").stat().st_size < 100_000
 
 
 def is_elsewhere(node):

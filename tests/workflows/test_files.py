@@ -59,7 +59,8 @@ def test_the_promised_files_are_there():
 
 
 def test_file_has_a_thumbnail_for_the_template_browser(file):
-    width, height = Image.open(file.with_suffix(".jpg")).size
+    with Image.open(file.with_suffix(".jpg")) as picture:
+        width, height = picture.size
     assert 300 < width <= 640
     assert 200 < height <= 420
     assert file.with_suffix(".jpg").stat().st_size < 100_000

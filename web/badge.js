@@ -1,6 +1,7 @@
 /** The badge above a loader: the licence of its choice, and whether commercial use is allowed. */
 
 import { redraw } from "./panel.js";
+import { say } from "./words.js";
 
 /** Text and ground, by whether commercial use is allowed. */
 const ALLOWED = ["#d8f5d8", "#1f5a2c"];
@@ -15,13 +16,15 @@ const UNKNOWN = ["#dddddd", "#4a4a4a"];
 export function terms(weights) {
   if (!weights) return { text: "", colours: UNKNOWN };
   if (weights.licence === null) {
-    return { text: weights.file ? "licence unknown" : "", colours: UNKNOWN };
+    return { text: weights.file ? say("licence unknown") : "", colours: UNKNOWN };
   }
   // Why is in the catalogue; the badge should not be wider than the node.
   const licence = weights.licence.replace(/ \(.*\)/, "");
-  if (weights.commercial) return { text: `${licence} · commercial use allowed`, colours: ALLOWED };
+  if (weights.commercial) {
+    return { text: say("{0} · commercial use allowed", licence), colours: ALLOWED };
+  }
   const told = licence.includes("non-commercial");
-  return { text: told ? licence : `${licence} · no commercial use`, colours: FORBIDDEN };
+  return { text: told ? licence : say("{0} · no commercial use", licence), colours: FORBIDDEN };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The compare slider of Preview Faces: before on the left of the divider, after on its right. */
 
 import { addPanel, address, after, element } from "./panel.js";
+import { say } from "./words.js";
 
 const HEIGHT = () => 240;
 
@@ -30,7 +31,7 @@ class Compare {
       max: "100",
       step: "0.1",
       value: "50",
-      title: "Drag to compare: before on the left, after on the right.",
+      title: say("Drag to compare: before on the left, after on the right."),
     });
     const divider = element("div", "divider");
     const pictures = [this.after, this.before, divider, this.slider];

@@ -4,6 +4,7 @@ import { api } from "../../scripts/api.js";
 import { addBadge } from "./badge.js";
 import { addPanel, after, element, freeWidget, removePanel, shrink } from "./panel.js";
 import { askWeights, explain, fetchWeights } from "./weights.js";
+import { say } from "./words.js";
 
 // Closed it fits between the loaders of a tidy column.
 const CLOSED = 20;
@@ -84,13 +85,13 @@ class Notice {
    * @param {boolean} fetchable
    */
   say(text, fetchable) {
-    this.headline.textContent = `\u26a0 missing: ${this.weights.file ?? "a file"}`;
+    this.headline.textContent = `\u26a0 ${say("missing: {0}", this.weights.file ?? say("a file"))}`;
     this.headline.title = text;
     this.text.textContent = text;
     this.button.hidden = !fetchable;
     this.button.disabled = false;
     const { size } = this.weights;
-    this.button.textContent = size === null ? "Fetch" : `Fetch ${(size / 1e6).toFixed(1)} MB`;
+    this.button.textContent = size === null ? say("Fetch") : say("Fetch {0} MB", (size / 1e6).toFixed(1));
   }
 
   /** Fetch the file, now that somebody asked. */
@@ -115,6 +116,6 @@ class Notice {
 
   /** @param {{file: string, percent: number}} detail of a fetch, perhaps another node's */
   advance({ file, percent }) {
-    if (this.weights?.file?.endsWith(file)) this.button.textContent = `Fetching: ${percent} %`;
+    if (this.weights?.file?.endsWith(file)) this.button.textContent = say("Fetching: {0} %", percent);
   }
 }

@@ -2,6 +2,7 @@
 
 import { addPanel, address, after, element, freeWidget } from "./panel.js";
 import { isKept, toggle } from "./indices.js";
+import { say } from "./words.js";
 
 /**
  * @typedef {object} View what Select Faces shows
@@ -62,7 +63,7 @@ class Picker {
    * @returns {HTMLElement}
    */
   face(view, [x0, y0, x1, y1], number) {
-    const title = "Click: on or off. Shift-click: only this face.";
+    const title = say("Click: on or off. Shift-click: only this face.");
     const label = element("span", "number", { textContent: String(number) });
     const face = element("button", "face", { type: "button", title }, label);
     face.style.left = `${(100 * x0) / view.width}%`;
@@ -85,7 +86,7 @@ class Picker {
       indices.value = text;
       indices.callback?.(text);
     }
-    this.mark(text === undefined ? "One face must stay." : "");
+    this.mark(text === undefined ? say("One face must stay.") : "");
   }
 
   /**
@@ -100,7 +101,9 @@ class Picker {
       face.setAttribute("aria-pressed", String(on));
       return on;
     });
-    const frame = this.frame ? ` of frame ${this.frame}` : "";
-    this.state.textContent = remark || `Keeps ${kept.length} of ${count} faces${frame}.`;
+    const keeps = this.frame
+      ? say("Keeps {0} of {1} faces of frame {2}.", kept.length, count, this.frame)
+      : say("Keeps {0} of {1} faces.", kept.length, count);
+    this.state.textContent = remark || keeps;
   }
 }

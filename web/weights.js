@@ -1,6 +1,7 @@
 /** Questions to the pack's server side about weights; `nodes/weights_page.py` answers. */
 
 import { api } from "../../scripts/api.js";
+import { say } from "./words.js";
 
 /**
  * @typedef {object} Weights what is known about a loader's choice
@@ -46,7 +47,7 @@ export async function fetchWeights(role, choice) {
     });
     return await answer.json();
   } catch (error) {
-    return { error: `The server gave no answer: ${error.message}` };
+    return { error: say("The server gave no answer: {0}", error.message) };
   }
 }
 
@@ -58,9 +59,13 @@ export async function fetchWeights(role, choice) {
 export function explain({ file, folder, fetchable, project, problem }) {
   if (problem) return problem;
   if (!file) {
-    return `There is no file for this node. Choose a download, or put your own into ${folder}`;
+    return say(
+      "There is no file for this node. Choose a download, or put your own into {0}",
+      folder,
+    );
   }
-  const source = project ? ` It is published at ${project}` : "";
-  const way = fetchable ? "Fetch it, or put" : "Put";
-  return `${file} is not on disk. ${way} it into ${folder} and reload the page.${source}`;
+  const missing = fetchable
+    ? say("{0} is not on disk. Fetch it, or put it into {1} and reload the page.", file, folder)
+    : say("{0} is not on disk. Put it into {1} and reload the page.", file, folder);
+  return project ? `${missing} ${say("It is published at {0}", project)}` : missing;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -152,3 +153,20 @@ def test_changed_text_is_written_and_told(root, monkeypatch, capsys):
     assert locales.read(root, ENGLISH, NODES) == english(PAIR)[NODES]
     assert locales.main() == 0
     assert capsys.readouterr().out == "2 nodes have what they need in every language.\n"
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
+def test_texts_of_the_page_s_own_parts_are_translated(language):
+    web = ROOT / "web"
+    calls = (
+        re.findall(r'\bsay\(\s*"([^"]+)"', path.read_text("utf-8")) for path in web.glob("*.js")
+    )
+    said = {text for texts in calls for text in texts}
+    words = (web / "words.js").read_text("utf-8")
+    block = re.search(rf"^  {language}: \{{\n(.*?)^  \}},$", words, re.DOTALL | re.MULTILINE)[1]
+    entries = re.findall(r'^    (?:"([^"]+)"|(\w+)):\s*"([^"]+)"', block, re.MULTILINE)
+    found = {quoted or bare: text for quoted, bare, text in entries}
+    assert set(found) == said
+    for english_text, text in found.items():
+        values = (sorted(re.findall(r"\{\d\}", each)) for each in (english_text, text))
+        assert next(values) == next(values), english_text

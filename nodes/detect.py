@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from ..faces import Faces
@@ -12,11 +11,10 @@ from ..host.device import compute_device
 from ..host.images import frames_from_image
 from ..host.memory import Hosted
 from ..host.node_api import advanced, io, schema
-from ..host.progress import steps
 from ..models import Detector, Landmarker
 from ..models.views import ANGLES, detect_views
 from ..ops.landmark_sets import keypoints_from_landmarks
-from .chunks import CHUNK, faces_in_chunks
+from .chunks import faces_in_chunks, frames_in_chunks
 from .inputs import frames_of
 from .sockets import DetectorSocket, FacesSocket, LandmarkerSocket
 
@@ -105,10 +103,9 @@ class DetectFaces(io.ComfyNode):
         angles = ROTATED_COPIES[rotated_copies or "off"]
         sizes = [detection_size, *([second_size] if second_size else [])]
         network = detector.use()
-        device = compute_device()
-        parts = [Faces.empty((frames.shape[2], frames.shape[3]), 0, device)]
-        for chunk in steps(torch.split(frames, CHUNK) if len(frames) else ()):
-            parts.append(detect_views(network, chunk.to(device), threshold, sizes, angles))
+        parts = [Faces.empty((frames.shape[2], frames.shape[3]), 0, compute_device())]
+        for chunk in frames_in_chunks(frames):
+            parts.append(detect_views(network, chunk, threshold, sizes, angles))
         faces = Faces.cat_frames(parts)
         return io.NodeOutput(faces, len(faces))
 

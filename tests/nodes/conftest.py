@@ -11,7 +11,7 @@ from torch import nn
 
 from faceloom.host.memory import Hosted
 from faceloom.models.style_codes import StyleCodes
-from faceloom.nodes import AlignFaces
+from faceloom.nodes import AlignFaces, chunks
 from faceloom.ops.parsing import CLASSES
 
 HEIGHT, WIDTH, CROP = 80, 128, 64
@@ -152,3 +152,9 @@ def dyed(crops, *colours):
 def halves(crops):
     """Colours of the left and of the right half."""
     return [crops.image[:, :, CROP // 2, x].tolist() for x in (4, CROP - 4)]
+
+
+@pytest.fixture(autouse=True)
+def eight_at_once(monkeypatch):
+    """Pieces of long batches as a GPU gets them; the workflows' tests have those of a CPU."""
+    monkeypatch.setattr(chunks, "chunk_size", lambda: 8)

@@ -9,7 +9,6 @@ from torch import nn
 from faceloom.faces import AppearanceMap as Views
 from faceloom.host.memory import Hosted
 from faceloom.nodes import AppearanceMap
-from faceloom.nodes.chunks import CHUNK
 from faceloom.ops.head_pose import head_pose
 from faceloom.ops.view_interpolation import view_weights
 
@@ -49,7 +48,7 @@ def test_a_model_sees_each_crop_as_a_frame_and_a_few_at_a_time(bare_crops):
     many = bare_crops[[0, 1, 2, 3] * 3]
     AppearanceMap.execute(many, 2.0, "densest", model)
     frames = (12, 3, many.size, many.size)
-    assert model.use().calls == [(frames, list(range(CHUNK))), (frames, list(range(CHUNK, 12)))]
+    assert model.use().calls == [(frames, list(range(8))), (frames, list(range(8, 12)))]
 
 
 def test_without_a_model_the_landmarks_tell(crops):

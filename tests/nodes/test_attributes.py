@@ -8,7 +8,6 @@ from torch import nn
 
 from faceloom.host.memory import Hosted
 from faceloom.nodes import HeadPose, SelectFacesByAttributes
-from faceloom.nodes.chunks import CHUNK
 from faceloom.ops.head_pose import head_pose
 
 
@@ -75,7 +74,7 @@ def test_a_model_tells_the_pose_in_pieces(image, faces):
     image, faces = clip(image, replace(faces, landmarks=None), 3)
     yaw, pitch, roll, text = HeadPose.execute(image, faces, model).args
     assert (yaw, pitch, roll) == (8.0, -20.0, 5.0)
-    assert model.use().calls == [(9, CHUNK), (9, 4)]
+    assert model.use().calls == [(9, 8), (9, 4)]
     assert text.split("\n")[1] == "frame 0, face 1: yaw +72.0, pitch -20.0, roll +5.0"
     assert len(text.split("\n")) == 12
 
@@ -132,7 +131,7 @@ def test_long_clips_go_in_pieces(image, faces, attributes):
     image, faces = clip(image, faces, 3)
     _, count, _ = select(image, faces, attributes)
     assert count == 12
-    assert attributes.use().calls == [(9, CHUNK), (9, 4)]
+    assert attributes.use().calls == [(9, 8), (9, 4)]
 
 
 def test_no_faces_stay_none(image, no_faces, attributes):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from faceloom.nodes import FaceMask, InpaintFace, MatchColour, chunks
-from faceloom.nodes.chunks import CHUNK, in_chunks
+from faceloom.nodes.chunks import chunk_size, in_chunks
 from faceloom.ops.face_regions import PARTS
 
 HOLE = torch.zeros(1, 64, 64)
@@ -22,15 +22,22 @@ WORK = {
 @pytest.mark.parametrize("work", WORK)
 def test_pieces_make_no_difference(crops, work, monkeypatch: pytest.MonkeyPatch):
     many = crops.as_frames()[[0, 1, 2, 3, 2]]
+    monkeypatch.setattr(chunks, "chunk_size", lambda: 5)
     whole, *_ = WORK[work](many).args
-    monkeypatch.setattr(chunks, "CHUNK", 2)
+    monkeypatch.setattr(chunks, "chunk_size", lambda: 2)
     pieces, *_ = WORK[work](many).args
     torch.testing.assert_close(pieces.image, whole.image, atol=1e-5, rtol=0)
     if whole.mask is not None:
         torch.testing.assert_close(pieces.mask, whole.mask, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("size", "pieces"), [({}, [CHUNK, CHUNK, 1]), ({"size": 5}, [5, 5, 5, 2])])
+def test_a_cpu_takes_one_at_a_time_so_that_a_run_stops_soon(monkeypatch):
+    assert chunk_size() == 1
+    monkeypatch.setattr(chunks, "compute_device", lambda: torch.device("meta"))
+    assert chunk_size() == 8
+
+
+@pytest.mark.parametrize(("size", "pieces"), [({}, [8, 8, 1]), ({"size": 5}, [5, 5, 5, 2])])
 def test_pieces_are_of_a_size_and_come_back_in_order(size, pieces):
     assert sum(pieces) == 17
     seen = []

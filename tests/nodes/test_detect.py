@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from faceloom.nodes import DetectFaces, FindLandmarks
-from faceloom.nodes.chunks import CHUNK
 from faceloom.ops.landmark_sets import keypoints_from_landmarks
 
 
@@ -28,7 +27,7 @@ def test_threshold_and_size_reach_the_network(image, detector):
 def test_long_clips_go_in_pieces_with_their_frames_in_order(image, detector):
     clip = image.repeat(7, 1, 1, 1)
     faces, count = detect(clip, detector)
-    assert [call[0] for call in detector.use().calls] == [CHUNK, CHUNK, 5]
+    assert [call[0] for call in detector.use().calls] == [8, 8, 5]
     assert count == 28
     assert faces.frames == 21
     assert faces.frame.unique().tolist() == [frame for frame in range(21) if frame % 3 != 1]
@@ -88,7 +87,7 @@ def test_landmarks_join_the_faces_in_pieces(image, detector, landmarker):
     clip = image.repeat(3, 1, 1, 1)
     faces, _ = detect(clip, detector)
     (found,) = FindLandmarks.execute(clip, faces, landmarker).args
-    assert landmarker.use().calls == [CHUNK, 4]
+    assert landmarker.use().calls == [8, 4]
     assert torch.equal(found.box, faces.box)
     low, high = found.landmarks[..., :2].amin(1), found.landmarks[..., :2].amax(1)
     torch.testing.assert_close(torch.cat([low, high], 1), faces.box, atol=1e-3, rtol=0)

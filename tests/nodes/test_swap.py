@@ -9,7 +9,6 @@ import torch
 from faceloom.faces import Identity
 from faceloom.host.memory import Hosted
 from faceloom.nodes import HeuristicError, RefineFace, SwapFace
-from faceloom.nodes.chunks import CHUNK
 
 from .conftest import CROP, align
 
@@ -93,7 +92,7 @@ def test_sources_pair_by_track_where_there_is_one(painter, crops):
 def test_long_clips_are_swapped_in_pieces(painter, crops):
     many = crops[[0, 1, 2, 3] * 5]
     assert len(swap(painter, many, people(RED))) == 20
-    assert painter.looks == [CHUNK, CHUNK, 4]
+    assert painter.looks == [8, 8, 4]
 
 
 def test_no_face_is_no_error_and_no_source_is_one(painter, no_crops, crops):

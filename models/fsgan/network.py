@@ -202,8 +202,16 @@ class MultiScaleResUNet(nn.Module):
         Returns:
             [N, C, H, W] -1..1, the heads' channels in turn.
         """
-        features = self.base.features(halved(x) if half is None else half)
-        y: Tensor = self.enhancer1(x, features)
+        half = halved(x) if half is None else half
+        # In training each picture counts in the others' normalisation.
+        if len(x) < 2 or self.training or x.device.type != "cpu":
+            return self._at_once(x, half)
+        # A CPU needs a seventh less time for one picture at a time.
+        singles = zip(x.split(1), half.split(1), strict=True)  # type: ignore[no-untyped-call]
+        return torch.cat([self._at_once(*single) for single in singles])
+
+    def _at_once(self, x: Tensor, half: Tensor) -> Tensor:
+        y: Tensor = self.enhancer1(x, self.base.features(half))
         return y
 
 

@@ -164,3 +164,15 @@ def test_training_can_go_on(weights):
     idle = {name for name, weight in net.named_parameters() if weight.grad is None}
     # The base shows its own picture in the first phase only.
     assert idle == {"base.out_conv1.1.weight", "base.out_conv2.1.weight"}
+
+
+def test_a_batch_is_its_pictures_one_by_one_but_for_training():
+    torch.manual_seed(0)
+    built = network(4, (1, 1, 1, 1), ONE, False, width=8).eval()
+    x = torch.randn(3, 4, 64, 64)
+    with torch.no_grad():
+        whole = built(x)
+        torch.testing.assert_close(whole, built._at_once(x, halved(x)), atol=1e-5, rtol=0)
+        torch.testing.assert_close(whole[1:2], built(x[1:2]), atol=1e-5, rtol=0)
+        built.train()
+        assert (built(x)[1:2] - built(x[1:2])).abs().max() > 1e-3

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..models.aei import AEINet
 from ..models.ghost.network import GHOSTNetwork
-from .timing import THREADS, median_ms, use_threads
+from .timing import THREADS, finished, median_ms, use_threads
 
 BATCHES = (1, 8)
 ROUNDS, WARM_UP = 3, 1
@@ -41,14 +41,6 @@ def main() -> None:
 
 
 def _compare(runs: Runs) -> None:
-    def finished(run: Callable[[], object]) -> Callable[[], None]:
-        def go() -> None:
-            run()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-
-        return go
-
     times = median_ms(*map(finished, runs.values()), rounds=ROUNDS, warm_up=WARM_UP)
     for name, time in zip(runs, times, strict=True):
         print(f"  {name:26} {time:9.1f} ms   ratio {times[0] / time:.2f}x")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..models.stylegan2.network import StyleGAN2Network
-from .timing import median_ms, use_threads
+from .timing import finished, median_ms, use_threads
 
 SIZE = 1024
 WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64, 32)
@@ -61,17 +61,6 @@ def compare(network: StyleGAN2Network, batch: int) -> None:
         f"  batch {batch} {precision} faceloom {ours:7.0f} ms   grouped {theirs:7.0f} ms   "
         f"ratio {theirs / ours:.2f}x   difference {difference:.0e} of the deviation"
     )
-
-
-def finished(run: Callable[[], object]) -> Callable[[], None]:
-    """Make a function wait for the GPU."""
-
-    def go() -> None:
-        run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-
-    return go
 
 
 def memory(network: StyleGAN2Network) -> None:

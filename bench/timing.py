@@ -32,3 +32,14 @@ def median_ms(
             if turn >= warm_up:
                 record.append((time.perf_counter() - begin) * 1e3)
     return [statistics.median(record) for record in times]
+
+
+def finished(run: Callable[[], object]) -> Callable[[], None]:
+    """Make a function wait for the GPU."""
+
+    def go() -> None:
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    return go

@@ -15,7 +15,7 @@ from ..models import Blender
 from ..models.classical import PoissonBlender
 from ..ops.composite import METHODS, composite
 from .chunks import in_chunks
-from .inputs import check_pair, mask_of
+from .inputs import check_pair, fitting, mask_of
 from .sockets import BlenderSocket, CropsSocket
 
 
@@ -92,18 +92,10 @@ class BlendFaces(io.ComfyNode):
         where = mask_of(crops, mask, "Blend Faces")
         blend = partial(composite, method=method, width=feather)
         if blender is not None:
-            blend = partial(_by_network, _fitting(blender.use(), crops), feather)
+            network = fitting(blender.use(), crops, "Blend Faces")
+            blend = partial(_by_network, network, feather)
         image, support = in_chunks(blend, crops.image, target.image, where)
         return io.NodeOutput(replace(crops, image=image, mask=opacity * support))
-
-
-def _fitting(network: Blender, crops: Crops) -> Blender:
-    if network.size in (0, crops.size) or not len(crops):
-        return network
-    raise ValueError(
-        f"Blend Faces: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
-        "that in Align Faces."
-    )
 
 
 def _by_network(

@@ -15,7 +15,7 @@ from ..host.node_api import io, schema
 from ..models import Inpainter
 from ..ops.inpaint import Method, fill
 from .chunks import in_chunks
-from .inputs import mask_of
+from .inputs import fitting, mask_of
 from .sockets import CropsSocket, InpainterSocket
 
 
@@ -80,7 +80,7 @@ class InpaintFace(io.ComfyNode):
         known, wanted = _masks(crops, hole, face)
         inpaint = _without_network(method)
         if inpainter is not None:
-            inpaint = _by_network(_fitting(inpainter.use(), crops))
+            inpaint = _by_network(fitting(inpainter.use(), crops, "Inpaint Face"))
         (image,) = in_chunks(inpaint, crops.image, known, wanted)
         mask = crops.mask if face is None else wanted
         return io.NodeOutput(replace(crops, image=image, mask=mask))
@@ -115,12 +115,3 @@ def _masks(crops: Crops, hole: Tensor | None, face: Tensor | None) -> tuple[Tens
     missing = mask_of(crops, hole, "Inpaint Face")
     own = mask_of(crops, None, "Inpaint Face")
     return 1 - missing, own.maximum(missing)
-
-
-def _fitting(network: Inpainter, crops: Crops) -> Inpainter:
-    if network.size in (0, crops.size) or not len(crops):
-        return network
-    raise ValueError(
-        f"Inpaint Face: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
-        "that in Align Faces."
-    )

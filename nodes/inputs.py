@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from ..faces import Crops, Faces
 from ..host.images import frames_from_image, mask_from_masks, masks_from_mask
-from ..models import Refiner, StyleSwapper, Swapper
+from ..models import Blender, Inpainter, Refiner, StyleSwapper, Swapper
 from ..ops.geometry import transform_points
 from ..ops.landmark_sets import IRIS_MESH, MESH, convert_landmarks
 from ..ops.masks import fit_mask
+
+Stage = TypeVar("Stage", Blender, Inpainter)
 
 
 @contextmanager
@@ -129,4 +132,18 @@ def check_crops(
     raise ValueError(
         f"{node}: {network.name} wants crops of {wanted}; got {crops.size} px aligned to "
         f"{crops.template}. Set size and template in Align Faces."
+    )
+
+
+def fitting(network: Stage, crops: Crops, node: str) -> Stage:
+    """Give a network back that takes crops of this size, in any alignment.
+
+    Raises:
+        ValueError: it takes only ones of another size.
+    """
+    if network.size in (0, crops.size) or not len(crops):
+        return network
+    raise ValueError(
+        f"{node}: {network.name} wants crops of {network.size} px, got {crops.size} px. Set "
+        "that in Align Faces."
     )

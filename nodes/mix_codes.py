@@ -122,7 +122,7 @@ class MixIdentityCodes(io.ComfyNode):
         edit = Edit(rows, 1.0 if truncation is None else truncation, features=bool(keep_features))
         looks = None if parser is None else parser.use()
         image, features = swap_styles(network, crops, people, looks, edit, _NODE)
-        preview = _grid(network, crops[:1], people, looks, edit._replace(features=False), grid)
+        preview = _grid(network, crops[:1], image[:1], people, looks, edit, grid)
         return io.NodeOutput(replace(crops, image=image), features, image_from_frames(preview))
 
 
@@ -160,22 +160,30 @@ def _table(network: StyleSwapper, text: str, boundary: int, sources: int) -> tup
 def _grid(
     network: StyleSwapper,
     crops: Crops,
+    result: Tensor,
     people: Sequence[Source],
     parser: Parser | None,
     edit: Edit,
     most: int,
 ) -> Tensor:
-    """Mixtures of each global source with each local one on one face: [1, 3, H, W]."""
+    """Mixtures of each global source with each local one on one face: [1, 3, H, W].
+
+    `result` is the face as it was mixed already.
+    """
     one, other = (source.crops[:most] for source in people[:2])
     if not len(crops) or not len(one) or not len(other):
         return crops.image.new_zeros(1, 3, _CELL, _CELL)
+    alone = all(len(source.crops) == 1 for source in people[:2])
+    edit = edit._replace(features=False)
     columns = torch.arange(len(other))
     many = crops[[0] * len(other)]
     others = [Source(source.crops, source.rows[:1].expand_as(columns)) for source in people[2:]]
     rows = [torch.cat([_cell(crops.image), _cell(other.image)])]
     for row in range(len(one)):
         pair = Source(one, torch.full_like(columns, row)), Source(other, columns)
-        mixed, _ = swap_styles(network, many, [*pair, *others], parser, edit, _NODE)
+        mixed = result
+        if not alone:
+            mixed, _ = swap_styles(network, many, [*pair, *others], parser, edit, _NODE)
         rows.append(torch.cat([_cell(one[[row]].image), _cell(mixed)]))
     return torch.cat([torch.cat([*row], 2) for row in rows], 1).unsqueeze(0)
 

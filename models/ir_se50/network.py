@@ -56,24 +56,36 @@ class Block(nn.Module):
         return cast(Tensor, self.res_layer(x) + self.shortcut_layer(x))
 
 
-class IRSE50Network(nn.Module):
-    """The whole network, under the published key names.
+class IRSE50Body(nn.Module):
+    """The network without its last layers, as pSp and its kin build on it.
 
     Args:
         stem: channels of the first convolution.
         widths: channels of each block; where they change, and at the first one, the size halves.
-        length: D, numbers of an embedding.
     """
 
-    def __init__(self, stem: int, widths: Sequence[int], length: int) -> None:
+    def __init__(self, stem: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.input_layer = nn.Sequential(
             nn.Conv2d(3, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
         )
-        strides = [2, *(1 + (a != b) for a, b in pairwise(widths))]
-        rows = zip((stem, *widths[:-1]), widths, strides, strict=True)
+        self.strides = [2, *(1 + (a != b) for a, b in pairwise(widths))]
+        rows = zip((stem, *widths[:-1]), widths, self.strides, strict=True)
         self.body = nn.Sequential(*(Block(*row) for row in rows))
-        side = INPUT >> strides.count(2)
+
+
+class IRSE50Network(IRSE50Body):
+    """The whole network, under the published key names.
+
+    Args:
+        stem: as for the body.
+        widths: as for the body.
+        length: D, numbers of an embedding.
+    """
+
+    def __init__(self, stem: int, widths: Sequence[int], length: int) -> None:
+        super().__init__(stem, widths)
+        side = INPUT >> self.strides.count(2)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(widths[-1]),
             nn.Dropout(),

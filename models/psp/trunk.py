@@ -6,12 +6,11 @@ Modules carry the key names of eladrich/pixel2style2pixel's checkpoints.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ir_se50.network import Block
+from ..ir_se50.network import IRSE50Body
 from ..letterbox import area_resize
 from ..weights import CheckpointError, StateDict
 
@@ -26,30 +25,24 @@ Maps = tuple[Tensor, Tensor, Tensor]
 """Of N pictures, from fine to coarse: a quarter, an eighth and a sixteenth of their side."""
 
 
-class PspTrunk(nn.Module):
+class PspTrunk(IRSE50Body):
     """The body, tapped where its last three stages end, and the laterals of its pyramid.
 
     A network that keeps these weights beside its own, not below them, derives from it.
 
     Args:
-        stem: channels of the first convolution.
-        widths: channels of each block; where they change, and at the first one, the size halves.
+        stem: as for the body.
+        widths: as for the body.
         top_down: whether coarser maps are added to the finer ones, as in pSp; RAFSwap does not.
     """
 
     def __init__(
         self, stem: int = 64, widths: Sequence[int] = WIDTHS, top_down: bool = True
     ) -> None:
-        super().__init__()
+        super().__init__(stem, widths)
         self.top_down = top_down
-        self.input_layer = nn.Sequential(
-            nn.Conv2d(3, stem, 3, padding=1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
-        )
-        strides = [2, *(1 + (a != b) for a, b in pairwise(widths))]
-        rows = zip((stem, *widths[:-1]), widths, strides, strict=True)
-        self.body = nn.Sequential(*(Block(*row) for row in rows))
         # A stage ends before the next one halves the size: after blocks 6, 20 and 23 as published.
-        ends = [place - 1 for place, stride in enumerate(strides) if stride == 2 and place]
+        ends = [place - 1 for place, stride in enumerate(self.strides) if stride == 2 and place]
         self.ends = (*ends[-2:], len(widths) - 1)
         fine, middle, self.width = (widths[end] for end in self.ends)
         self.latlayer1 = nn.Conv2d(middle, self.width, 1)

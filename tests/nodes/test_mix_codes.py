@@ -92,6 +92,14 @@ def test_grid_mixes_each_with_each_on_the_first_face(dyer, targets, crops):
     assert len(dyer.seen) == 4 + 4
 
 
+def test_grid_of_one_pair_shows_what_was_swapped_and_generates_nothing_more(
+    dyer, targets, red, green
+):
+    swapped, _, preview = mix(dyer, targets, red, green, grid=3)
+    assert cells(preview)[1] == [[RED] * 2, [RED, GREEN]]
+    assert len(dyer.seen) == len(swapped)
+
+
 def test_grid_shows_further_sources_too(targets, red, green, crops):
     dyer, more = Dyer(identity=range(4)), dyed(crops[:1], BLUE)
     _, _, preview = mix(dyer, targets, red, green, table="0: 1; 1-2: 2; 3: 3", grid=3, more=more)
